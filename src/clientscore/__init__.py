@@ -6,20 +6,21 @@ The way of the data::
     X --scoring--> PD, points, reasons        X --churn--> incidence by cause, drivers
     X --need--> probability, month, amount    all of it --tiering--> A/B/C --strategy--> service plan
 
-========  ==============================================================  =====================================
-floor     rooms                                                           what they hold
-========  ==============================================================  =====================================
-10        ``cli``                                                         the command ``clientscore``
-7         ``bundle``                                                      one model, one file
-6         ``assessment``                                                  the stages in order; the result
-5         ``datasets`` ``features`` ``scoring`` ``churn`` ``need``        one job each
-          ``tiering`` ``strategy`` ``report``
-4         ``hazard`` ``value`` ``labels``                                 competing exits; money; outcomes
-3         ``additive``                                                    the card: kernel and learning
-2         ``schema`` ``timeline`` ``metrics`` ``splits`` ``scale``        tables, time, measures, points
-1         ``_checks`` ``catalogue``                                       parameter checks; names of features
-0         ``exceptions``                                                  one tree of errors
-========  ==============================================================  =====================================
+=====  ======================================================  =======================================
+floor  rooms                                                   what they hold
+=====  ======================================================  =======================================
+10     ``cli``                                                 the command ``clientscore``
+7      ``bundle``                                              one model, one file
+6      ``assessment``                                          the stages in order; the result
+5      ``datasets`` ``features`` ``scoring`` ``churn``         one job each
+       ``need`` ``tiering`` ``strategy`` ``report``
+4      ``hazard`` ``value`` ``labels``                         competing exits; money; outcomes
+3      ``additive``                                            the card: its kernel and its learning
+2      ``schema`` ``timeline`` ``metrics`` ``splits``          tables, time, measures, points
+       ``scale``
+1      ``_checks`` ``_files`` ``_state`` ``catalogue``         parameters, files, states, feature names
+0      ``exceptions``                                          one tree of errors
+=====  ======================================================  =======================================
 
 Imports go down only; a test holds it.
 """
