@@ -79,7 +79,7 @@ $(LOCKED): requirements/dev.lock
 	@set -o pipefail; started=$$SECONDS; \
 	$(BIN)/python -m pip install --progress-bar off --require-hashes -r $< 2>$(VENV)/pip-errors.log | { \
 	  found=0; while read -r word rest; do case "$$word" in \
-	    Collecting|Requirement) found=$$((found + 1)); [ $$((found % 20)) -ne 0 ] || echo "   $$found packages found";; \
+	    Collecting|Processing|Requirement) found=$$((found + 1)); [ $$((found % 20)) -ne 0 ] || echo "   $$found packages found";; \
 	    Installing) echo "   $$found packages found, unpacking them";; \
 	  esac; done; } || { cat $(VENV)/pip-errors.log >&2; exit 1; }; \
 	echo "   ready after $$((SECONDS - started)) s"
