@@ -1,0 +1,476 @@
+"""The stages in order, on tables, on a feature table, or on one client."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils.validation import check_is_fitted
+
+from clientscore import _state
+from clientscore.catalogue import pillar_of
+from clientscore.churn import ChurnModel
+from clientscore.exceptions import DataError, InvalidParameterError
+from clientscore.features import ReferencePopulation, build_context, build_features, build_reference
+from clientscore.labels import build_labels, churn_target, need_target, silent_state
+from clientscore.need import FinancingNeedForecaster
+from clientscore.schema import ClientSchema, ValidationReport, validate_clients
+from clientscore.scoring import ClientScorer
+from clientscore.strategy import ServiceStrategy
+from clientscore.tiering import TierPolicy
+from clientscore.timeline import add_periods, as_of_list, data_end
+from clientscore.value import client_value
+
+from ._columns import conform
+from ._rates import forecast_rates, rate_history
+from ._result import Assessment
+from ._stages import churn_columns, need_columns, score_columns, shown_horizons
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_HORIZONS = {"month": (3, 6, 12), "quarter": (1, 2, 4), "year": (1,)}
+_STEP_PERIODS = {"month": 3, "quarter": 1, "year": 1}
+_HISTORY_PERIODS = {"month": 12, "quarter": 4, "year": 1}
+
+
+class ClientModel(BaseEstimator):
+    """The whole chain: tables in; score, churn, need, value, tier and service plan out.
+
+    Parameters
+    ----------
+    schema : ClientSchema, optional
+        The tables' columns, units, currency and calendar; None is ``ClientSchema.default()``.
+    scorer, churn, need : estimator, optional
+        Heads with settings of your own; None takes each with its defaults.
+    tiers : TierPolicy, optional
+        Cut-offs of your own; None takes the default policy with its cut-offs set to the book's quantiles at
+        the last date of training, where the fit knows the clients' context.
+    strategy : ServiceStrategy, optional
+        A service policy of your own; None is the default policy.
+    horizons : sequence of int, optional
+        Horizons of churn and need in periods of the schema; None is 3, 6, 12 months, 1, 2, 4 quarters or
+        1 year. The longest is the horizon of the score too.
+    lead : int, default 1
+        Periods between ``as_of`` and the start of the outcome windows, in which the bank can act.
+    random_state : int or None, default None
+        Seed of every random choice in training.
+
+    Attributes
+    ----------
+    scorer_, churn_, need_ : fitted heads, or None where there was no outcome to learn from
+    tiers_, strategy_ : the policies in use
+    reference_ : ReferencePopulation or None
+        The percentiles of the training dates.
+    as_of_ : DatetimeIndex
+        The dates of training.
+    rate_history_ : DataFrame
+        Realized rates by training date beside their running mean: rate, as_of, predicted, realized, n.
+    model_version_ : str
+        The first 12 digits of the SHA-256 of the model's state.
+
+    Examples
+    --------
+    >>> import clientscore as cs
+    >>> book = cs.datasets.make_portfolio(n_clients=150, n_months=48, random_state=0)
+    >>> model = cs.ClientModel(random_state=0).fit(book.tables, as_of=["2022-01-01", "2022-07-01"])
+    >>> result = model.assess(book.tables, as_of="2024-01-01")
+    >>> result.frame().loc[:, ["pd", "churn_12m", "need_probability_12m"]].notna().all().tolist()
+    [True, False, True]
+    """
+
+    def __init__(
+        self,
+        *,
+        schema: ClientSchema | None = None,
+        scorer: ClientScorer | None = None,
+        churn: ChurnModel | None = None,
+        need: FinancingNeedForecaster | None = None,
+        tiers: TierPolicy | None = None,
+        strategy: ServiceStrategy | None = None,
+        horizons: Sequence[int] | None = None,
+        lead: int = 1,
+        random_state: int | None = None,
+    ) -> None:
+        self.schema = schema
+        self.scorer = scorer
+        self.churn = churn
+        self.need = need
+        self.tiers = tiers
+        self.strategy = strategy
+        self.horizons = horizons
+        self.lead = lead
+        self.random_state = random_state
+
+    # ---------------------------------------------------------------- learning
+
+    def fit(self, tables: Mapping[str, pd.DataFrame], as_of: object = None) -> Self:
+        """Learn from a book's tables.
+
+        Parameters
+        ----------
+        tables : mapping of DataFrame
+            The tables of the schema; rows that break a rule are put aside (`validation_`).
+        as_of : date or sequence of dates, optional
+            The training dates; None takes every third month start (every period on quarterly and yearly
+            data) that a year of history, the lead and the horizon allow, counted back from the last.
+
+        Raises
+        ------
+        SchemaError
+            The tables do not fit the schema.
+        DataError
+            No date leaves room for history, lead and horizon, or no outcome can be learned.
+        """
+        self.schema_ = self.schema or ClientSchema.default()
+        self._set_horizons()
+        self.validation_: ValidationReport = validate_clients(tables, self.schema_)
+        accepted = self.validation_.accepted
+        dates = self.training_dates(accepted) if as_of is None else as_of_list(as_of)[0]
+        reference = build_reference(accepted, self.schema_, dates)
+        X = build_features(accepted, self.schema_, list(dates), reference=reference)
+        outcomes = build_labels(
+            accepted, self.schema_, list(dates), horizon=max(self.horizons_), lead=self.lead
+        )
+        context = build_context(accepted, self.schema_, list(dates))
+        self.fit_features(X, outcomes, context=context)
+        self.reference_ = reference
+        self.model_version_ = _state.digest(self._content())[:12]
+        return self
+
+    def training_dates(self, tables: Mapping[str, pd.DataFrame]) -> pd.DatetimeIndex:
+        """Return the default training dates of a book: see ``as_of`` of `fit`."""
+        schema = self.schema or ClientSchema.default()
+        self._set_horizons()
+        period = schema.period
+        end = data_end(tables, schema.publication_lag_days)
+        window = self.lead + max(self.horizons_)
+        last = add_periods(_period_start(end, period), -window, period)
+        first = add_periods(_first_known(tables), _HISTORY_PERIODS[period], period)
+        dates = []
+        while last >= first:
+            dates.append(last)
+            last = add_periods(last, -_STEP_PERIODS[period], period)
+        if not dates:
+            raise DataError(
+                f"The book must span at least {_HISTORY_PERIODS[period]} {period}s of history and "
+                f"{window} {period}s of outcome; it ends on {end:%Y-%m-%d} and is first known after "
+                f"{_first_known(tables):%Y-%m-%d}. Give a shorter horizon, or your own as_of."
+            )
+        return pd.DatetimeIndex(dates[::-1])
+
+    def fit_features(
+        self,
+        X: pd.DataFrame,
+        outcomes: pd.DataFrame,
+        pillars: Mapping[str, str] | None = None,
+        *,
+        context: pd.DataFrame | None = None,
+    ) -> Self:
+        """Learn from a feature table of your own.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_rows, n_features)
+            Features, by preference indexed by (client_id, as_of).
+        outcomes : DataFrame
+            On X's index, columns as from `build_labels`; a head whose columns are absent is skipped.
+        pillars : mapping, optional
+            Feature to pillar; features not named, and None, take the pillar of the catalogue, else "other".
+        context : DataFrame, optional
+            On X's index, as from `build_context`; with it the default tier cut-offs are set to this book.
+
+        Raises
+        ------
+        DataError
+            X and outcomes differ in their index, or there is no outcome at all.
+        """
+        self.schema_ = self.schema or ClientSchema.default()
+        self._set_horizons()
+        if not X.index.equals(outcomes.index):
+            raise DataError("outcomes must stand on X's index; reindex one to the other.")
+        self.feature_names_in_ = np.asarray(X.columns, dtype=object)
+        self.pillars_ = {name: (pillars or {}).get(name, pillar_of(name)) for name in X.columns}
+        self.scorer_ = self._fit_scorer(X, outcomes)
+        self.churn_ = self._fit_churn(X, outcomes)
+        self.need_ = self._fit_need(X, outcomes)
+        if self.scorer_ is None and self.churn_ is None and self.need_ is None:
+            raise DataError(
+                "outcomes must hold bad, or exit_duration and exit_cause, or need_duration, need_event and "
+                f"need_amount; got {', '.join(map(str, outcomes.columns)) or 'no column'}."
+            )
+        self.reference_: ReferencePopulation | None = None
+        self.as_of_ = _dates_of(X.index)
+        self.strategy_ = self.strategy or ServiceStrategy.default()
+        self.tiers_ = self.tiers or TierPolicy.default()
+        if self.tiers is None and context is not None:
+            self.tiers_ = self._tiers_of_book(X, context)
+        self.rate_history_ = rate_history(
+            outcomes,
+            horizon=max(self.horizons_),
+            lead=self.lead,
+            period=self.schema_.period,
+            churn_causes=self.schema_.churn_causes,
+        )
+        self.model_version_ = _state.digest(self._content())[:12]
+        return self
+
+    def _set_horizons(self) -> None:
+        schema = self.schema or ClientSchema.default()
+        horizons = self.horizons if self.horizons is not None else _HORIZONS[schema.period]
+        if not len(horizons) or any(not isinstance(h, int | np.integer) or h < 1 for h in horizons):
+            raise InvalidParameterError(f"horizons must be whole periods of at least 1; got {horizons!r}.")
+        self.horizons_ = tuple(sorted({int(horizon) for horizon in horizons}))
+
+    def _fit_scorer(self, X: pd.DataFrame, outcomes: pd.DataFrame) -> ClientScorer | None:
+        if "bad" not in outcomes:
+            return None
+        scorer = clone(self.scorer) if self.scorer else ClientScorer(random_state=self.random_state)
+        known = outcomes["bad"].notna()
+        scorer.fit(X[known], outcomes.loc[known, "bad"], pillars=self.pillars_)
+        return scorer
+
+    def _fit_churn(self, X: pd.DataFrame, outcomes: pd.DataFrame) -> ChurnModel | None:
+        if not {"exit_duration", "exit_cause"} <= set(outcomes):
+            return None
+        churn = (
+            clone(self.churn)
+            if self.churn
+            else ChurnModel(
+                horizons=self.horizons_,
+                churn_causes=self.schema_.churn_causes,
+                random_state=self.random_state,
+            )
+        )
+        target = churn_target(outcomes)
+        return churn.fit(X.loc[target.index], target)
+
+    def _fit_need(self, X: pd.DataFrame, outcomes: pd.DataFrame) -> FinancingNeedForecaster | None:
+        if not {"need_duration", "need_event", "need_amount"} <= set(outcomes):
+            return None
+        need = (
+            clone(self.need)
+            if self.need
+            else FinancingNeedForecaster(
+                horizons=self.horizons_,
+                period=self.schema_.period,
+                lead_periods=self.lead,
+                random_state=self.random_state,
+            )
+        )
+        target = need_target(outcomes)
+        return need.fit(X.loc[target.index], target)
+
+    def _tiers_of_book(self, X: pd.DataFrame, context: pd.DataFrame) -> TierPolicy:
+        """Set the default cut-offs to the book's quantiles at the last date of training."""
+        last = self.as_of_.max() if len(self.as_of_) else None
+        rows = X.index.get_level_values(-1) == last if last is not None else np.ones(len(X), dtype=bool)
+        facts = self._facts(X[rows], context.loc[X.index[rows]])
+        return TierPolicy.default().fit_cutoffs(facts)
+
+    # ---------------------------------------------------------------- assessing
+
+    def assess(
+        self,
+        tables: Mapping[str, pd.DataFrame],
+        as_of: object,
+        previous: pd.DataFrame | None = None,
+        *,
+        reference: ReferencePopulation | None = None,
+    ) -> Assessment:
+        """Assess every client of the population at one date.
+
+        Parameters
+        ----------
+        tables : mapping of DataFrame
+            The book; only what is known at `as_of` is read.
+        as_of : date
+            The date of the assessment.
+        previous : DataFrame, optional
+            Tiers of the last two runs: client_id, as_of, tier.
+        reference : ReferencePopulation, optional
+            The whole book's percentiles, for a chunk or one client; None makes them from `tables`, which
+            then must be the whole book.
+
+        Returns
+        -------
+        Assessment
+            One row a client; the population at a date without clients gives no rows and all columns.
+        """
+        check_is_fitted(self, "model_version_")
+        dates, scalar = as_of_list(as_of)
+        if not scalar:
+            raise InvalidParameterError(f"as_of must be one date; got {len(dates)}. Call assess for each.")
+        report = validate_clients(tables, self.schema_)
+        accepted, when = report.accepted, [dates[0]]
+        reference = reference or build_reference(accepted, self.schema_, when)
+        X = build_features(accepted, self.schema_, when, reference=reference)
+        context = build_context(accepted, self.schema_, when)
+        silent = silent_state(accepted, self.schema_, dates[0])
+        context["silent"] = silent.reindex(context.index.get_level_values(0)).fillna(value=False).to_numpy()
+        result = self.assess_features(X, context=context, previous=previous)
+        return Assessment(table=result.table, rejects=report.rejects, rates=result.rates)
+
+    def assess_features(
+        self,
+        X: pd.DataFrame,
+        context: pd.DataFrame | None = None,
+        previous: pd.DataFrame | None = None,
+    ) -> Assessment:
+        """Assess clients from a feature table.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_clients, n_features)
+            The features of training, by name, indexed by client_id or (client_id, as_of).
+        context : DataFrame, optional
+            On X's index, as from `build_context`; without it there is no tier and no plan, since size is
+            not known. A column ``silent`` marks clients in silent run-off.
+        previous : DataFrame, optional
+            Tiers of the last two runs: client_id, as_of, tier.
+
+        Returns
+        -------
+        Assessment
+            One row a client.
+        """
+        check_is_fitted(self, "model_version_")
+        context = pd.DataFrame(index=X.index) if context is None else context
+        facts = self._facts(X, context)
+        tiers = self.tiers_.assign(facts, previous=previous)
+        frame = pd.concat([facts, tiers], axis=1)
+        plan = self.strategy_.recommend(frame)
+        frame = pd.concat([frame, plan], axis=1)
+        frame["tier_previous"] = _last_tier(previous, frame["client_id"])
+        frame["currency"] = self.schema_.currency
+        frame["model_version"] = self.model_version_
+        table = conform(frame)
+        rates = forecast_rates(
+            table,
+            self.rate_history_,
+            horizon=max(self.horizons_),
+            period=self.schema_.period,
+            step_periods=_STEP_PERIODS[self.schema_.period],
+        )
+        return Assessment(table=table, rates=rates)
+
+    def _facts(self, X: pd.DataFrame, context: pd.DataFrame) -> pd.DataFrame:
+        """Return ids, context, the heads' answers and the client's value, one row a client."""
+        if not X.index.equals(context.index):
+            raise DataError("context must stand on X's index; reindex one to the other.")
+        shown = shown_horizons(self.horizons_, self.schema_.period)
+        silent = context["silent"].astype(bool) if "silent" in context else pd.Series(False, index=X.index)
+        frame = pd.concat(
+            [
+                context.drop(columns="silent", errors="ignore"),
+                score_columns(self.scorer_, X),
+                churn_columns(self.churn_, X, silent, shown),
+                need_columns(self.need_, X, shown, self.schema_.period),
+            ],
+            axis=1,
+        )
+        frame["client_id"] = X.index.get_level_values(0).astype("str")
+        frame["as_of"] = X.index.get_level_values(1) if X.index.nlevels > 1 else pd.NaT
+        frame["value"] = client_value(frame)
+        return frame
+
+    # ---------------------------------------------------------------- state
+
+    def _content(self) -> dict[str, Any]:
+        """Return what determines the model's answers."""
+        heads = {"scorer": self.scorer_, "churn": self.churn_, "need": self.need_}
+        return {
+            "schema": self.schema_.to_dict(),
+            "horizons": list(self.horizons_),
+            "lead": int(self.lead),
+            "features": [str(name) for name in self.feature_names_in_],
+            "pillars": self.pillars_,
+            "heads": {name: None if head is None else head.to_state() for name, head in heads.items()},
+            "tiers": self.tiers_.to_state(),
+            "strategy": self.strategy_.to_state(),
+        }
+
+    def to_state(self) -> dict[str, Any]:
+        """Return the fitted model as plain data, see ``clientscore.bundle``."""
+        check_is_fitted(self, "model_version_")
+        return {
+            **self._content(),
+            "as_of": [f"{date:%Y-%m-%d}" for date in self.as_of_],
+            "reference": None if self.reference_ is None else self.reference_.to_state(),
+            "rate_history": _history_state(self.rate_history_),
+            "model_version": self.model_version_,
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> ClientModel:
+        """Return the model that `to_state` described.
+
+        Parameters
+        ----------
+        state : dict
+            What `to_state` returned.
+        """
+        schema = ClientSchema.from_dict(state["schema"])
+        tiers = TierPolicy.from_state(state["tiers"])
+        strategy = ServiceStrategy.from_state(state["strategy"])
+        model = cls(
+            schema=schema,
+            tiers=tiers,
+            strategy=strategy,
+            horizons=tuple(state["horizons"]),
+            lead=state["lead"],
+        )
+        kinds = {"scorer": ClientScorer, "churn": ChurnModel, "need": FinancingNeedForecaster}
+        for name, kind in kinds.items():
+            head = state["heads"][name]
+            setattr(model, f"{name}_", None if head is None else kind.from_state(head))
+        model.schema_, model.tiers_, model.strategy_ = schema, tiers, strategy
+        model.horizons_ = tuple(state["horizons"])
+        model.feature_names_in_ = np.asarray(state["features"], dtype=object)
+        model.pillars_ = dict(state["pillars"])
+        model.as_of_ = pd.DatetimeIndex(state["as_of"])
+        reference = state["reference"]
+        model.reference_ = None if reference is None else ReferencePopulation.from_state(reference)
+        model.rate_history_ = pd.DataFrame(state["rate_history"])
+        model.rate_history_["as_of"] = pd.to_datetime(model.rate_history_["as_of"])
+        model.model_version_ = state["model_version"]
+        return model
+
+
+def _history_state(history: pd.DataFrame) -> dict[str, list[Any]]:
+    as_text = history.assign(as_of=[f"{date:%Y-%m-%d}" for date in history["as_of"]])
+    return {str(name): values.tolist() for name, values in as_text.items()}
+
+
+def _period_start(moment: pd.Timestamp, period: str) -> pd.Timestamp:
+    return moment.to_period({"month": "M", "quarter": "Q", "year": "Y"}[period]).start_time
+
+
+def _first_known(tables: Mapping[str, pd.DataFrame]) -> pd.Timestamp:
+    """Return the month start after the first dated row of the tables that carry history."""
+    columns = {"statements": "period_end", "facilities": "month", "interactions": "month", "market": "month"}
+    firsts = [
+        tables[name][column].min() for name, column in columns.items() if name in tables and len(tables[name])
+    ]
+    if not firsts:
+        raise DataError("The book must hold statements, facilities, market or interactions; all are empty.")
+    return _period_start(min(firsts), "month")
+
+
+def _dates_of(index: pd.Index) -> pd.DatetimeIndex:
+    """Return the distinct dates of a (client_id, as_of) index; none of a plain one."""
+    if index.nlevels < 2:
+        return pd.DatetimeIndex([])
+    return pd.DatetimeIndex(index.get_level_values(-1).unique()).sort_values()
+
+
+def _last_tier(previous: pd.DataFrame | None, client_ids: pd.Series) -> pd.Series:
+    """Return each client's tier in the latest previous run, missing where there is none."""
+    if previous is None or previous.empty:
+        return pd.Series(None, index=client_ids.index, dtype="str")
+    last = (
+        previous.sort_values("as_of").drop_duplicates("client_id", keep="last").set_index("client_id")["tier"]
+    )
+    return client_ids.map(last).astype("str")

@@ -1,0 +1,154 @@
+"""The result of an assessment: one row a client, and what can be asked of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from clientscore._checks import did_you_mean
+from clientscore._files import replacing
+from clientscore.exceptions import InvalidParameterError
+
+if TYPE_CHECKING:
+    import os
+
+
+@dataclass(frozen=True, repr=False)
+class Assessment:
+    """What the model says of every client at one date: score, churn, need, tier and service plan.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row a client, the columns of `clientscore.assessment.COLUMNS`.
+    rejects : DataFrame
+        Rows of the input that could not be used: table, row, id, column, rule, value. Empty when the
+        assessment was made from a feature table.
+    rates : DataFrame
+        Forecast rates of the whole book with their intervals: rate, predicted, lower, upper, n.
+
+    Notes
+    -----
+    Amounts are in the currency and unit of the schema; ``pd``, ``churn_*`` and ``need_probability_*`` are
+    fractions in [0, 1]; ``churn_*`` and ``need_*`` count from the end of the lead gap. A client in silent
+    run-off has missing ``churn_*`` and the cause "silent_attrition".
+    """
+
+    table: pd.DataFrame
+    rejects: pd.DataFrame = field(default_factory=pd.DataFrame)
+    rates: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    def frame(self) -> pd.DataFrame:
+        """Return one row a client, always with all columns."""
+        return self.table.copy()
+
+    def client(self, client_id: str) -> dict[str, Any]:
+        """Return one client's row as a dict; missing values are None.
+
+        Parameters
+        ----------
+        client_id : str
+            The client.
+
+        Raises
+        ------
+        InvalidParameterError
+            The client is not in this assessment.
+        """
+        rows = self.table.loc[self.table["client_id"] == client_id]
+        if rows.empty:
+            hint = did_you_mean(str(client_id), self.table["client_id"])
+            raise InvalidParameterError(
+                f"client_id must be one of the {len(self.table):,} assessed clients; got {client_id!r}.{hint}"
+            )
+        return _plain(rows.iloc[-1].to_dict())
+
+    def summary(self) -> pd.DataFrame:
+        """Return the book by tier: clients, mean PD, churn, need and value.
+
+        Returns
+        -------
+        DataFrame
+            Indexed by tier ("A", "B", "C", "not evaluated" where present, "all"): clients, watch, pd,
+            churn_12m, need_probability_12m (means of fractions), need_amount_expected, value (sums, amount).
+        """
+        frame = self.table.assign(tier=self.table["tier"].fillna("not evaluated"))
+        parts = [frame, frame.assign(tier="all")] if len(frame) else [frame]
+        grouped = pd.concat(parts).groupby("tier", sort=True)
+        summary = grouped.agg(
+            clients=("client_id", "size"),
+            watch=("watch", "sum"),
+            pd=("pd", "mean"),
+            churn_12m=("churn_12m", "mean"),
+            need_probability_12m=("need_probability_12m", "mean"),
+            need_amount_expected=("need_amount_expected", "sum"),
+            value=("value", "sum"),
+        )
+        order = [tier for tier in ("A", "B", "C", "not evaluated", "all") if tier in summary.index]
+        return summary.loc[[*order, *summary.index.difference(order)]]
+
+    def call_first(self, n: int = 10) -> pd.DataFrame:
+        """Return the clients whose recommended actions are worth most, and why.
+
+        Parameters
+        ----------
+        n : int, default 10
+            How many.
+        """
+        columns = [
+            "client_id",
+            "name",
+            "industry",
+            "tier",
+            "watch",
+            "action_value",
+            "actions",
+            "strategy_reason",
+        ]
+        ranked = self.table.dropna(subset=["action_value"]).nlargest(n, "action_value")
+        return ranked[[column for column in columns if column in ranked]].reset_index(drop=True)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the assessment as plain lists and dicts, ready for JSON."""
+        return {
+            "clients": [_plain(row) for row in self.table.to_dict("records")],
+            "rates": [_plain(row) for row in self.rates.to_dict("records")],
+            "rejected_rows": len(self.rejects),
+        }
+
+    def to_parquet(self, path: str | os.PathLike[str]) -> None:
+        """Write the frame to one Parquet file; an old file stays until the new one is complete.
+
+        Parameters
+        ----------
+        path : path-like
+            The file to write.
+        """
+        with replacing(path) as temporary:
+            self.table.to_parquet(temporary, index=False)
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __repr__(self) -> str:
+        dates = self.table["as_of"].drop_duplicates()
+        when = f"{dates.min():%Y-%m-%d}" if len(dates) else "no date"
+        return f"Assessment of {len(self.table):,} clients at {when}\n{self.summary().to_string()}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>Assessment of {len(self.table):,} clients</p>{self.summary().to_html()}"
+
+
+def _plain(row: dict[Any, Any]) -> dict[str, Any]:
+    """Return a row with None for what is missing, text for dates, Python numbers for numbers."""
+    return {str(key): _plain_value(value) for key, value in row.items()}
+
+
+def _plain_value(value: Any) -> Any:
+    if pd.isna(value):
+        return None
+    if isinstance(value, pd.Timestamp):
+        return f"{value:%Y-%m-%d}"
+    return value.item() if hasattr(value, "item") else value

@@ -1,0 +1,98 @@
+"""What each head says of a feature table, as columns of one frame."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from clientscore.timeline import PERIOD_MONTHS
+
+if TYPE_CHECKING:
+    from clientscore.churn import ChurnModel
+    from clientscore.need import FinancingNeedForecaster
+    from clientscore.scoring import ClientScorer
+
+SILENT = "silent_attrition"
+_SHOWN_MONTHS = (3, 6, 12)
+
+
+def period_suffix(period: str) -> str:
+    """Return the letter that ends a horizon's column: m, q or y."""
+    return period[0]
+
+
+def shown_horizons(horizons: tuple[int, ...], period: str) -> dict[int, int]:
+    """Return the horizons (in periods) that an assessment shows, by their length in months."""
+    months = {horizon * PERIOD_MONTHS[period]: horizon for horizon in horizons}
+    return {length: months[length] for length in _SHOWN_MONTHS if length in months}
+
+
+def score_columns(scorer: ClientScorer | None, X: pd.DataFrame) -> pd.DataFrame:
+    """Return pd, points, grade, pillar points and reasons."""
+    if scorer is None:
+        return pd.DataFrame(index=X.index)
+    pillars = scorer.pillar_points(X).add_suffix("_points")
+    return pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "pd": scorer.predict_proba(X)[:, 1],
+                    "points": scorer.points(X),
+                    "grade": scorer.grade(X),
+                    "base_points": scorer.base_points_,
+                },
+                index=X.index,
+            ),
+            pillars,
+            scorer.reasons(X, n=4),
+        ],
+        axis=1,
+    )
+
+
+def churn_columns(
+    churn: ChurnModel | None, X: pd.DataFrame, silent: pd.Series, shown: dict[int, int]
+) -> pd.DataFrame:
+    """Return churn by horizon, its likeliest cause and its drivers; missing for clients in silent run-off."""
+    columns = pd.DataFrame(index=X.index)
+    if churn is None:
+        return columns
+    incidence = churn.predict_cumulative_incidence(X)
+    causes = [cause for cause in churn.churn_causes if cause in incidence.columns.get_level_values(0)]
+    for months, horizon in shown.items():
+        columns[f"churn_{months}m"] = incidence.loc[:, [(cause, horizon) for cause in causes]].sum(axis=1)
+    last = max(churn.horizons)
+    longest = incidence.loc[:, [(cause, last) for cause in causes]]
+    if len(X):
+        columns["churn_cause"] = longest.droplevel(1, axis=1).idxmax(axis=1).astype("str")
+    drivers = churn.drivers(X, n=3)
+    drivers.columns = [f"churn_driver_{i + 1}" for i in range(drivers.shape[1])]
+    columns = columns.join(drivers)
+    columns.loc[silent, :] = None
+    columns.loc[silent, "churn_cause"] = SILENT
+    return columns
+
+
+def need_columns(
+    need: FinancingNeedForecaster | None, X: pd.DataFrame, shown: dict[int, int], period: str
+) -> pd.DataFrame:
+    """Return the need forecast under the names of an assessment."""
+    if need is None:
+        return pd.DataFrame(index=X.index)
+    forecast = need.predict(X)
+    names = {
+        f"need_probability_{horizon}{period_suffix(period)}": f"need_probability_{months}m"
+        for months, horizon in shown.items()
+    }
+    names |= {
+        "need_month": "need_month",
+        "amount_expected": "need_amount_expected",
+        "amount_lower": "need_amount_lower",
+        "amount_median": "need_amount_median",
+        "amount_upper": "need_amount_upper",
+        "purpose": "need_purpose",
+        "product": "need_product",
+    }
+    present = {old: new for old, new in names.items() if old in forecast}
+    return forecast[list(present)].rename(columns=present)

@@ -1,0 +1,228 @@
+"""The command ``clientscore``: demo, simulate, validate, fit, score.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 more rows rejected than allowed.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import pandas as pd
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from clientscore.assessment import ClientModel
+from clientscore.bundle import load_model, save_model
+from clientscore.datasets import load_sample, make_portfolio, write_portfolio
+from clientscore.exceptions import ClientScoreError, RejectedTooMuchError
+from clientscore.report import portfolio as write_report
+from clientscore.schema import ClientSchema, read_tables, validate_clients
+from clientscore.timeline import add_periods, data_end
+from clientscore.validation import out_of_time
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from clientscore.schema import ValidationReport
+
+app = typer.Typer(
+    help="Scores, tiers, needs, churn risk and service plans for the corporate clients of a lender.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Folder = Annotated[Path, typer.Argument(help="Folder with one Parquet or CSV file a table.", exists=True)]
+SchemaFile = Annotated[Path | None, typer.Option("--schema", help="TOML file with your column names.")]
+MaxShare = Annotated[float, typer.Option(help="Largest share of rows that may be rejected.", min=0, max=1)]
+Seed = Annotated[int, typer.Option(help="Seed of every random choice.")]
+AsOf = Annotated[str, typer.Option("--as-of", help="Date of the assessment, YYYY-MM-DD.")]
+
+
+def main() -> None:
+    """Run the command; errors of ours end in one message and an exit code, without a traceback."""
+    try:
+        app()
+    except RejectedTooMuchError as error:
+        Console(stderr=True).print(f"[red]{_plain(error)}[/red]")
+        sys.exit(3)
+    except ClientScoreError as error:
+        Console(stderr=True).print(f"[red]{_plain(error)}[/red]")
+        sys.exit(1)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("out"),
+    sample: Annotated[Path | None, typer.Option(help="Folder of the sample book.")] = None,
+    seed: Seed = 0,
+) -> None:
+    """Run the whole chain on the sample book and write its assessment, model and report."""
+    console, clock = Console(), _Clock()
+    clock.say("reading the sample book")
+    tables = load_sample(sample)
+    schema = ClientSchema.default()
+    checked = validate_clients(tables, schema)
+    _show(console, "Validation", checked.counts)
+    model = ClientModel(schema=schema, random_state=seed)
+    end = data_end(checked.accepted, schema.publication_lag_days)
+    test_as_of = add_periods(end, -13, schema.period)
+    clock.say(f"fitting on what was known by {test_as_of:%Y-%m-%d}, judging on the year after")
+    truth = make_portfolio(random_state=0).truth if sample is None else None
+    oracle = None if truth is None else truth.futures(test_as_of, 200, random_state=1).mean()
+    tested = out_of_time(model, checked.accepted, test_as_of, oracle=oracle)
+    _show(console, f"Out of time at {test_as_of:%Y-%m-%d}: model, naive baseline, true law", tested.frame())
+    clock.say("fitting on the whole history")
+    model.fit(checked.accepted)
+    clock.say(f"assessing every client at {end:%Y-%m-%d}")
+    result = model.assess(checked.accepted, as_of=end)
+    _show(console, "Forecast rates of the next year, with 95 % intervals", result.rates)
+    _show(console, "The book by tier", result.summary().reset_index())
+    _show(console, "Call first", result.call_first(10))
+    out.mkdir(parents=True, exist_ok=True)
+    result.to_parquet(out / "assessments.parquet")
+    save_model(model, out / "model.clientscore")
+    write_report(result, out / "portfolio.html", figures=tested.frame())
+    clock.say(f"wrote assessments.parquet, model.clientscore and portfolio.html to {out}")
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Argument(help="Folder to write the tables to.")],
+    clients: Annotated[int, typer.Option(help="Number of clients at the start.", min=1)] = 1200,
+    months: Annotated[int, typer.Option(help="Months of history.", min=1)] = 72,
+    seed: Seed = 0,
+) -> None:
+    """Write a simulated book: one Parquet file a table."""
+    clock = _Clock()
+    clock.say(f"simulating {clients:,} clients over {months} months")
+    write_portfolio(make_portfolio(n_clients=clients, n_months=months, random_state=seed), out)
+    clock.say(f"wrote the tables to {out}")
+
+
+@app.command()
+def validate(
+    folder: Folder,
+    schema: SchemaFile = None,
+    as_of: Annotated[str | None, typer.Option("--as-of", help="Rows dated later are rejected.")] = None,
+    rejects: Annotated[Path | None, typer.Option(help="Parquet file for the rejected rows.")] = None,
+    max_reject_share: MaxShare = 1.0,
+) -> None:
+    """Check a folder of tables against the schema; every row is accepted or listed with its fault."""
+    console = Console()
+    chosen = _schema(schema)
+    checked = validate_clients(read_tables(folder, chosen), chosen, as_of=as_of)
+    _show_validation(console, checked)
+    if rejects is not None:
+        rejects.parent.mkdir(parents=True, exist_ok=True)
+        checked.rejects.astype("str").to_parquet(rejects, index=False)
+    checked.raise_if(max_share=max_reject_share)
+
+
+@app.command()
+def fit(
+    folder: Folder,
+    model: Annotated[Path, typer.Option(help="File to write the model to.")] = Path("model.clientscore"),
+    schema: SchemaFile = None,
+    as_of: Annotated[
+        list[str] | None, typer.Option("--as-of", help="Training date; repeat for more.")
+    ] = None,
+    max_reject_share: MaxShare = 0.2,
+    seed: Seed = 0,
+) -> None:
+    """Fit the model on a folder of tables and write it to one file."""
+    clock = _Clock()
+    chosen = _schema(schema)
+    tables = _accepted(folder, chosen, max_reject_share)
+    clock.say("fitting")
+    fitted = ClientModel(schema=chosen, random_state=seed).fit(tables, as_of=as_of or None)
+    save_model(fitted, model)
+    clock.say(f"wrote model {fitted.model_version_} to {model}")
+
+
+@app.command()
+def score(
+    folder: Folder,
+    as_of: AsOf,
+    model: Annotated[Path, typer.Option(help="File of the model.")] = Path("model.clientscore"),
+    out: Annotated[Path, typer.Option(help="Parquet file to write.")] = Path("assessments.parquet"),
+    html: Annotated[Path | None, typer.Option("--report", help="HTML file for the report.")] = None,
+    previous: Annotated[Path | None, typer.Option(help="Assessments of earlier runs, Parquet.")] = None,
+    max_reject_share: MaxShare = 0.2,
+) -> None:
+    """Assess every client of a folder of tables at one date."""
+    console, clock = Console(), _Clock()
+    fitted = load_model(model)
+    tables = _accepted(folder, fitted.schema_, max_reject_share)
+    clock.say(f"assessing at {as_of}")
+    earlier = None if previous is None else pd.read_parquet(previous)[["client_id", "as_of", "tier"]]
+    result = fitted.assess(tables, as_of=as_of, previous=earlier)
+    result.to_parquet(out)
+    if html is not None:
+        write_report(result, html)
+    _show(console, f"{len(result):,} clients by tier", result.summary().reset_index())
+    clock.say(f"wrote {out}" + (f" and {html}" if html is not None else ""))
+
+
+class _Clock:
+    """Says what is done and how long it has taken so far, on the error stream."""
+
+    def __init__(self) -> None:
+        self.start = time.perf_counter()
+        self.console = Console(stderr=True)
+
+    def say(self, step: str) -> None:
+        """Print one step."""
+        self.console.print(f"[{time.perf_counter() - self.start:6.1f} s] {step}", markup=False)
+
+
+def _schema(path: Path | None) -> ClientSchema:
+    return ClientSchema.default() if path is None else ClientSchema.from_toml(path)
+
+
+def _accepted(folder: Path, schema: ClientSchema, max_share: float) -> Mapping[str, pd.DataFrame]:
+    """Return the rows that keep the rules; raise where too many do not, and say how many did not."""
+    checked = validate_clients(read_tables(folder, schema), schema)
+    checked.raise_if(max_share=max_share)
+    if len(checked.rejects):
+        _show(Console(stderr=True), "Rejected rows are left out", checked.counts)
+    return dict(checked.accepted)
+
+
+def _show_validation(console: Console, checked: ValidationReport) -> None:
+    _show(console, "Rows", checked.counts)
+    if len(checked.rejects):
+        rules = checked.rejects.groupby(["table", "column", "rule"], dropna=False).size()
+        _show(console, "Faults", rules.rename("rows").reset_index())
+    if len(checked.notes):
+        _show(console, "Notes", checked.notes)
+
+
+def _show(console: Console, title: str, frame: pd.DataFrame) -> None:
+    table = Table(title=title, title_justify="left")
+    for name in frame.columns:
+        numeric = pd.api.types.is_numeric_dtype(frame[name])
+        table.add_column(str(name), justify="right" if numeric else "left", overflow="fold")
+    for row in frame.itertuples(index=False):
+        table.add_row(*(_cell(value) for value in row))
+    console.print(table)
+
+
+def _cell(value: Any) -> str:
+    if value is None or pd.isna(value):
+        return "-"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4f}"
+    return str(value)
+
+
+def _plain(error: Exception) -> str:
+    return str(error).replace("[", r"\[")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,254 @@
+"""Out-of-time evidence: each head beside its naive baseline and, where known, the true law."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+
+from clientscore.exceptions import DataError
+from clientscore.features import build_features, build_reference
+from clientscore.labels import build_labels, churn_target, need_target
+from clientscore.metrics import aalen_johansen, auc, brier, interval_coverage, log_loss, pinball
+from clientscore.schema import ClientSchema, validate_clients
+from clientscore.timeline import add_periods
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from clientscore.assessment import ClientModel
+
+_COLUMNS = ["head", "measure", "model", "baseline", "baseline_name", "oracle", "n"]
+
+
+@dataclass(frozen=True, repr=False)
+class OutOfTime:
+    """Figures of a model on a date it has not seen.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row a measure: head, measure, model, baseline, baseline_name, oracle (missing where the law is
+        not known), n (clients judged).
+    model : ClientModel
+        The model, fitted on windows that had closed by the test date.
+    test_as_of : Timestamp
+        The test date.
+    """
+
+    table: pd.DataFrame
+    model: ClientModel
+    test_as_of: pd.Timestamp
+
+    def frame(self) -> pd.DataFrame:
+        """Return one row a measure."""
+        return self.table.copy()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures as plain data."""
+        return {"test_as_of": f"{self.test_as_of:%Y-%m-%d}", "figures": self.table.to_dict("records")}
+
+    def __repr__(self) -> str:
+        return f"Out of time at {self.test_as_of:%Y-%m-%d}\n{self.table.to_string(index=False)}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>Out of time at {self.test_as_of:%Y-%m-%d}</p>{self.table.to_html(index=False)}"
+
+
+def out_of_time(
+    model: ClientModel,
+    tables: Mapping[str, pd.DataFrame],
+    test_as_of: object,
+    *,
+    oracle: pd.DataFrame | None = None,
+) -> OutOfTime:
+    """Fit a copy of a model on the past and judge it on a later date, beside naive baselines.
+
+    Training takes every date whose outcome window had closed by the test date, so that no outcome of the
+    test's time is learned. The baselines know the same past: the base rate of `bad`, the Aalen-Johansen
+    incidence of churn and need, zero and constant quantiles of the amount.
+
+    Parameters
+    ----------
+    model : ClientModel
+        An unfitted or fitted model; it is cloned.
+    tables : mapping of DataFrame
+        The book, known until after the test date's outcome window.
+    test_as_of : date
+        The date to judge on.
+    oracle : DataFrame, optional
+        On client_id: pd, churn_12m, need_probability_12m, need_amount_expected, the true means.
+
+    Returns
+    -------
+    OutOfTime
+        The figures and the fitted copy.
+
+    Raises
+    ------
+    DataError
+        The test date's window is still open, or no training window had closed by it.
+    """
+    test = pd.Timestamp(str(test_as_of))
+    schema = model.schema or ClientSchema.default()
+    accepted = validate_clients(tables, schema).accepted
+    fitted = clone(model)
+    dates = fitted.training_dates(accepted)
+    horizon = max(fitted.horizons_)
+    window = fitted.lead + horizon
+    train = [date for date in dates if add_periods(date, window, schema.period) <= test]
+    if not train:
+        raise DataError(f"No training window had closed by {test:%Y-%m-%d}; choose a later test date.")
+    fitted.fit(tables, as_of=train)
+    when = [test]
+    reference = build_reference(accepted, schema, when)
+    X = build_features(accepted, schema, when, reference=reference)
+    y = build_labels(accepted, schema, when, horizon=horizon, lead=fitted.lead)
+    past = build_labels(accepted, schema, train, horizon=horizon, lead=fitted.lead)
+    if y["bad"].isna().all():
+        raise DataError(f"The outcome window of {test:%Y-%m-%d} is still open; choose an earlier test date.")
+    truth = None if oracle is None else oracle.reindex(X.index.get_level_values(0)).set_axis(X.index)
+    rows = [
+        *_score_rows(fitted, X, y, past, truth),
+        *_churn_rows(fitted, X, y, past, truth),
+        *_need_rows(fitted, X, y, past, truth),
+        *_amount_rows(fitted, X, y, past, truth),
+    ]
+    return OutOfTime(pd.DataFrame(rows, columns=_COLUMNS), fitted, test)
+
+
+def _probability_rows(
+    head: str, y: pd.Series, p: pd.Series, base: float, base_name: str, truth: pd.Series | None
+) -> list[tuple[Any, ...]]:
+    """Return AUC, Brier and log loss of a probability beside a constant and the truth."""
+    outcome = y.astype("float64").to_numpy()
+    constant = np.full(len(y), base)
+    measures = {"AUC": auc, "Brier": brier, "log loss": log_loss}
+    if outcome.min() == outcome.max():
+        measures.pop("AUC")
+    rows = []
+    for name, measure in measures.items():
+        known = None if truth is None else measure(outcome, truth.loc[y.index].to_numpy())
+        rows.append(
+            (
+                head,
+                name,
+                measure(outcome, p.loc[y.index].to_numpy()),
+                measure(outcome, constant),
+                base_name,
+                known,
+                len(y),
+            )
+        )
+    mean = None if truth is None else float(truth.loc[y.index].mean())
+    rows.append((head, "mean", float(p.loc[y.index].mean()), base, base_name, mean, len(y)))
+    rows.append((head, "realized", float(outcome.mean()), None, "", None, len(y)))
+    return rows
+
+
+def _score_rows(
+    model: ClientModel, X: pd.DataFrame, y: pd.DataFrame, past: pd.DataFrame, truth: pd.DataFrame | None
+) -> list[tuple[Any, ...]]:
+    if model.scorer_ is None:
+        return []
+    known = y["bad"].dropna()
+    p = pd.Series(model.scorer_.predict_proba(X)[:, 1], index=X.index)
+    return _probability_rows(
+        "default 12m", known, p, float(past["bad"].mean()), "base rate", _column(truth, "pd")
+    )
+
+
+def _churn_rows(
+    model: ClientModel, X: pd.DataFrame, y: pd.DataFrame, past: pd.DataFrame, truth: pd.DataFrame | None
+) -> list[tuple[Any, ...]]:
+    if model.churn_ is None:
+        return []
+    causes = list(model.churn_.churn_causes)
+    target, before = churn_target(y), churn_target(past)
+    horizon = max(model.horizons_)
+    base = _base_incidence(before, causes, horizon)
+    p = model.churn_.predict_churn(X.loc[target.index])[horizon]
+    return _probability_rows(
+        "churn 12m", target["event"].isin(causes), p, base, "Aalen-Johansen", _column(truth, "churn_12m")
+    )
+
+
+def _need_rows(
+    model: ClientModel, X: pd.DataFrame, y: pd.DataFrame, past: pd.DataFrame, truth: pd.DataFrame | None
+) -> list[tuple[Any, ...]]:
+    if model.need_ is None:
+        return []
+    target, before = need_target(y), need_target(past)
+    horizon = max(model.horizons_)
+    base = _base_incidence(before, ["need"], horizon)
+    forecast = model.need_.predict(X.loc[target.index])
+    p = forecast[f"need_probability_{horizon}{model.schema_.period[0]}"]
+    known = _column(truth, "need_probability_12m")
+    return _probability_rows("need 12m", target["event"].eq("need"), p, base, "Aalen-Johansen", known)
+
+
+def _amount_rows(
+    model: ClientModel, X: pd.DataFrame, y: pd.DataFrame, past: pd.DataFrame, truth: pd.DataFrame | None
+) -> list[tuple[Any, ...]]:
+    """Return the amount given need beside constant quantiles, and the expected amount beside zero."""
+    if model.need_ is None:
+        return []
+    target, before = need_target(y), need_target(past)
+    forecast = model.need_.predict(X.loc[target.index])
+    given = target["event"].eq("need").to_numpy()
+    amounts = target["amount"][given].to_numpy()
+    if not len(amounts):
+        return []
+    constants = before.loc[before["event"].eq("need"), "amount"]
+    inside = forecast[given]
+    coverage = interval_coverage(amounts, inside["amount_lower"], inside["amount_upper"]).at[
+        "all", "coverage"
+    ]
+    tail = (1 - model.need_.coverage) / 2
+    flat = interval_coverage(
+        amounts,
+        np.full(len(amounts), constants.quantile(tail)),
+        np.full(len(amounts), constants.quantile(1 - tail)),
+    ).at["all", "coverage"]
+    rows: list[tuple[Any, ...]] = [
+        ("amount", "coverage of the 90 % interval", coverage, flat, "constant quantiles", None, len(amounts)),
+        (
+            "amount",
+            "pinball of the median",
+            pinball(amounts, inside["amount_median"], 0.5),
+            pinball(amounts, np.full(len(amounts), constants.median()), 0.5),
+            "constant median",
+            None,
+            len(amounts),
+        ),
+    ]
+    realized = np.where(given, target["amount"].fillna(0), 0.0)
+    known = _column(truth, "need_amount_expected")
+    rows.append(
+        (
+            "amount",
+            "RMSE of the expected amount",
+            _rmse(realized, forecast["amount_expected"].to_numpy()),
+            _rmse(realized, np.zeros(len(realized))),
+            "zero",
+            None if known is None else _rmse(realized, known.loc[target.index].to_numpy()),
+            len(realized),
+        )
+    )
+    return rows
+
+
+def _base_incidence(target: pd.DataFrame, causes: list[str], horizon: int) -> float:
+    curve = aalen_johansen(target["duration"], target["event"], horizons=[horizon])
+    return float(sum(curve.at[horizon, cause] for cause in causes if cause in curve))
+
+
+def _column(truth: pd.DataFrame | None, name: str) -> pd.Series | None:
+    return truth[name] if truth is not None and name in truth else None
+
+
+def _rmse(actual: np.ndarray, forecast: np.ndarray) -> float:
+    return float(np.sqrt(np.mean((actual - forecast) ** 2)))
