@@ -1,0 +1,30 @@
+"""The additive card: per feature, or pair of features, a list of rows and a list of values.
+
+::
+
+    values --fit_bins--> bins --encode--> codes --learn_boosted--> AdditiveCard --decision--> log-odds
+    values -----------------------learn_woe--------------------^
+
+========================  ==========================================================================
+:class:`AdditiveCard`     the model: data that JSON can carry; scoring, contributions, calibration
+:class:`FeatureBins`      how a value of one feature becomes a row number
+:func:`learn_boosted`     bagged boosting of depth 2, folded without loss, purified
+:func:`learn_woe`         weight of evidence over bins from an exact dynamic programme, logistic
+========================  ==========================================================================
+"""
+
+from __future__ import annotations
+
+from ._bins import FeatureBins, encode, fit_bins
+from ._boosted import BoostReport, learn_boosted
+from ._card import AdditiveCard, Term
+
+__all__ = [
+    "AdditiveCard",
+    "BoostReport",
+    "FeatureBins",
+    "Term",
+    "encode",
+    "fit_bins",
+    "learn_boosted",
+]

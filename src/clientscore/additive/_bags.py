@@ -1,0 +1,210 @@
+"""Bags: the same boosting several times, each holding out other clients to know when to stop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import lightgbm as lgb
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from ._bins import FeatureBins
+
+_PATIENCE_ROUNDS = 50
+_ROUNDS_UNWATCHED = 100  # with nothing to hold out, few rounds are the only brake
+_ORDER_PRIOR_ROWS = 10.0
+_OBJECTIVES = {"binary": "binary", "multiclass": "multiclass", "regression": "l2"}
+_METRICS = {"binary": "binary_logloss", "multiclass": "multi_logloss", "regression": "l2"}
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """What every bag is trained on."""
+
+    matrix: NDArray[np.float32]  # (n, n_features), missing as NaN
+    positions: list[NDArray[np.float64]]  # per feature, value in the matrix of each row number
+    y: NDArray[np.float64]
+    weight: NDArray[np.float64]
+    objective: str
+    n_classes: int  # raw scores a row
+
+    def subset_rows(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Return some rows of the matrix."""
+        return np.asarray(self.matrix[rows])
+
+
+@dataclass(frozen=True)
+class BoostSettings:
+    """How one bag is boosted."""
+
+    max_rounds: int
+    learning_rate: float
+    feature_fraction: float
+    min_rows_leaf: int
+    depth: int = 2
+    monotone: tuple[int, ...] | None = None
+    pairs: tuple[tuple[int, int], ...] | None = None  # allowed pairs; None for all
+
+
+@dataclass(frozen=True, eq=False)
+class Bag:
+    """One trained bag."""
+
+    text: str
+    rounds: int
+    held: NDArray[np.intp]
+    raw: NDArray[np.float64] = field(repr=False)  # raw scores of the held rows, (n_held, n_classes)
+
+
+def column_positions(
+    bins: Sequence[FeatureBins],
+    codes: NDArray[Any],
+    y: NDArray[np.float64],
+    weight: NDArray[np.float64],
+) -> list[NDArray[np.float64]]:
+    """Return, per feature, the value each row number takes in the training matrix.
+
+    Numbers keep their row number; levels are ordered by their smoothed mean outcome, so that a numerical
+    split folds exactly.  Missing is NaN; so is an unseen row that training never met.
+    """
+    mean = np.average(y, weights=weight)
+    positions = []
+    for j, one in enumerate(bins):
+        position = np.arange(one.n_rows, dtype=float)
+        position[one.n_values :] = np.nan
+        if one.kind == "category":
+            mass = np.bincount(codes[:, j], weights=weight, minlength=one.n_rows)
+            good = np.bincount(codes[:, j], weights=weight * y, minlength=one.n_rows)
+            rate = (good + _ORDER_PRIOR_ROWS * mean) / (mass + _ORDER_PRIOR_ROWS)
+            ordered = [code for code in range(one.n_rows) if code != one.missing_code]
+            if mass[one.unseen_code] == 0:
+                ordered.pop()
+            ranked = np.array(ordered, dtype=np.intp)
+            ranked = ranked[np.argsort(rate[ranked], kind="stable")]
+            position[ranked] = np.arange(len(ranked))
+        positions.append(position)
+    return positions
+
+
+def build_matrix(codes: NDArray[Any], positions: Sequence[NDArray[np.float64]]) -> NDArray[np.float32]:
+    """Return the training matrix: one float column a feature, missing as NaN."""
+    matrix = np.empty(codes.shape, dtype=np.float32, order="F")
+    for j, position in enumerate(positions):
+        matrix[:, j] = position.astype(np.float32).take(codes[:, j])
+    return matrix
+
+
+def held_folds(
+    y: NDArray[np.float64],
+    groups: NDArray[np.intp] | None,
+    n_bags: int,
+    valid_share: float,
+    rng: np.random.Generator,
+) -> list[NDArray[np.bool_]]:
+    """Return, per bag, which rows are held out: other groups each time, events spread evenly.
+
+    Groups are dealt into ``round(1 / valid_share)`` folds and bag b holds out fold b; more bags than folds
+    are dealt anew.
+    """
+    members = np.arange(len(y)) if groups is None else groups
+    n_groups = int(members.max()) + 1 if len(members) else 0
+    n_folds = max(2, round(1 / valid_share))
+    label = np.full(n_groups, -np.inf)
+    np.maximum.at(label, members, y)
+    label = np.argsort(np.argsort(label, kind="stable"), kind="stable") if len(np.unique(y)) > 50 else label
+    held: list[NDArray[np.bool_]] = []
+    while len(held) < n_bags:
+        order = np.lexsort((rng.random(n_groups), label))
+        fold = np.empty(n_groups, dtype=np.intp)
+        fold[order] = np.arange(n_groups) % n_folds
+        held += [(fold == k)[members] for k in range(min(n_folds, n_bags - len(held)))]
+    return held
+
+
+def train_bags(
+    design: Design, held: Sequence[NDArray[np.bool_]], settings: BoostSettings, seeds: Sequence[int]
+) -> list[Bag]:
+    """Train one booster a bag on one shared set of bins."""
+    data = lgb.Dataset(
+        design.matrix,
+        label=design.y,
+        weight=design.weight,
+        params=_dataset_params(design),
+        free_raw_data=False,
+    )
+    data.construct()
+    return [_train_bag(design, data, out, settings, seed) for out, seed in zip(held, seeds, strict=True)]
+
+
+def _train_bag(
+    design: Design, data: lgb.Dataset, out: NDArray[np.bool_], settings: BoostSettings, seed: int
+) -> Bag:
+    inside, held = np.flatnonzero(~out), np.flatnonzero(out)
+    watched = bool(len(inside)) and bool(len(held))
+    params = _params(design, settings, seed)
+    if watched:
+        booster = lgb.train(
+            params,
+            data.subset(inside.tolist()),
+            num_boost_round=settings.max_rounds,
+            valid_sets=[data.subset(held.tolist())],
+            callbacks=[lgb.early_stopping(_PATIENCE_ROUNDS, verbose=False)],
+        )
+    else:
+        booster = lgb.train(params, data, num_boost_round=min(settings.max_rounds, _ROUNDS_UNWATCHED))
+        held = np.empty(0, dtype=np.intp)
+    rounds = booster.best_iteration if watched and booster.best_iteration > 0 else booster.current_iteration()
+    # Truncate when writing: a number of iterations given at prediction time is not safe in concurrent calls.
+    text = booster.model_to_string(num_iteration=rounds)
+    return Bag(text, rounds, held, raw_scores(text, design.subset_rows(held), design.n_classes))
+
+
+def raw_scores(text: str, matrix: NDArray[np.float32], n_classes: int) -> NDArray[np.float64]:
+    """Return the raw scores of a booster's text: shape (n, n_classes)."""
+    if not len(matrix):
+        return np.empty((0, n_classes))
+    booster = lgb.Booster(model_str=text)
+    raw = booster.predict(matrix, raw_score=True, num_threads=1)
+    return np.asarray(raw, dtype=float).reshape(len(matrix), n_classes)
+
+
+def _dataset_params(design: Design) -> dict[str, Any]:
+    widest = max((len(position) for position in design.positions), default=2)
+    return {
+        "max_bin": max(widest, 2) + 1,
+        "min_data_in_bin": 1,
+        "feature_pre_filter": False,
+        "num_threads": 1,
+        "force_col_wise": True,
+        "verbosity": -1,
+    }
+
+
+def _params(design: Design, settings: BoostSettings, seed: int) -> dict[str, Any]:
+    n_features = len(design.positions)
+    params = {
+        **_dataset_params(design),
+        "objective": _OBJECTIVES[design.objective],
+        "metric": _METRICS[design.objective],
+        "learning_rate": settings.learning_rate,
+        "max_depth": settings.depth,
+        "num_leaves": 2**settings.depth,
+        "min_data_in_leaf": settings.min_rows_leaf,
+        # With few features a small fraction would leave no pair to find.
+        "feature_fraction": max(settings.feature_fraction, min(1.0, 8 / n_features)),
+        "deterministic": True,
+        "seed": seed,
+    }
+    if design.objective == "multiclass":
+        params["num_class"] = design.n_classes
+    if settings.monotone is not None and any(settings.monotone):
+        params["monotone_constraints"] = list(settings.monotone)
+    if settings.pairs is not None and settings.depth > 1:
+        single = [[j] for j in range(n_features)]
+        params["interaction_constraints"] = [*map(list, settings.pairs), *single]
+    return params

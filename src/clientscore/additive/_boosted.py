@@ -1,0 +1,496 @@
+"""Learn a card by boosting: bagged trees of depth 2, folded exactly and purified."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from clientscore._checks import check_integer, check_interval, check_option, did_you_mean
+from clientscore.exceptions import DataError, InvalidParameterError
+
+from ._bags import Bag, BoostSettings, Design, build_matrix, column_positions, held_folds, train_bags
+from ._card import AdditiveCard, Term
+from ._fold import Fold, Pair
+from ._purify import cell_weights, purify_pair
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from ._bins import FeatureBins
+    from ._card import Link
+
+Objective = Literal["binary", "multiclass", "regression"]
+Interactions = Literal["auto", "all"] | int | Sequence[tuple[str, str]]
+
+_LINKS: dict[str, Link] = {"binary": "logit", "multiclass": "multilogit", "regression": "identity"}
+_COUNT_ROWS = 50_000  # rows that weigh the cells of a pair
+_AUTO_PAIRS = 400  # beyond this many pairs "auto" screens them on one bag
+_AUTO_SPREAD = 0.01  # "auto" drops tables whose joint spread is below this share of the score's
+_SIGNS = {"increasing": 1, "decreasing": -1}
+
+
+@dataclass(frozen=True, eq=False)
+class BoostReport:
+    """What boosting found out on the way.
+
+    Attributes
+    ----------
+    out_of_bag : ndarray of shape (n,), or (n, n_outputs) for several outputs
+        Raw decision of each row, the mean over the bags that held it out; NaN where none did.
+    rounds : tuple of int
+        Rounds of each bag after early stopping.
+    loss : float
+        Weighted mean loss of the out-of-bag decisions (log loss, or squared error); NaN without any.
+    base_loss : float
+        The same loss of the constant decision.
+    pairs : DataFrame
+        Columns feature_1, feature_2, spread (standard deviation over training rows), kept; strongest first.
+    dropped_spread : float
+        Standard deviation over training rows of everything dropped, in the decision's unit; 0 if nothing was.
+    screened : bool
+        Whether pairs were chosen on one bag and the card refitted with them.
+    """
+
+    out_of_bag: NDArray[np.float64]
+    rounds: tuple[int, ...]
+    loss: float
+    base_loss: float
+    pairs: pd.DataFrame
+    dropped_spread: float
+    screened: bool
+
+    def frame(self) -> pd.DataFrame:
+        """Return the pairs, strongest first."""
+        return self.pairs
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures as JSON scalars and lists."""
+        return {
+            "rounds": list(self.rounds),
+            "loss": self.loss,
+            "base_loss": self.base_loss,
+            "n_pairs": int(self.pairs["kept"].sum()),
+            "dropped_spread": self.dropped_spread,
+            "screened": self.screened,
+        }
+
+
+def learn_boosted(
+    codes: NDArray[Any],
+    bins: Sequence[FeatureBins],
+    y: ArrayLike,
+    *,
+    objective: Objective = "binary",
+    outputs: Sequence[str] = ("bad",),
+    sample_weight: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
+    n_bags: int = 4,
+    max_rounds: int = 1000,
+    learning_rate: float = 0.05,
+    valid_share: float = 0.15,
+    feature_fraction: float = 0.3,
+    min_rows_leaf: int = 20,
+    interactions: Interactions = "auto",
+    monotone: Mapping[str, str] | None = None,
+    random_state: int | None = None,
+) -> tuple[AdditiveCard, BoostReport]:
+    """Learn a card by bagged boosting of depth 2, folded without loss.
+
+    Each bag holds out other groups (about `valid_share` of them, events spread evenly) and stops when their
+    loss stops falling; the bags are averaged in raw score.  The trees become main effects and pair tables,
+    which are purified: each table's weighted mean is 0 over the training rows, along each feature of a pair.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n, n_features), integer
+        Row numbers from :func:`encode`.
+    bins : sequence of FeatureBins
+        One a column of `codes`.
+    y : array of shape (n,)
+        0 or 1 for "binary"; 0 (the reference) to n_outputs for "multiclass"; finite numbers for "regression".
+    objective : {"binary", "multiclass", "regression"}, default "binary"
+        Log loss, multinomial log loss or squared error.
+    outputs : sequence of str, default ("bad",)
+        Names of the card's outputs; for "multiclass" one a class after the reference class 0, and each output
+        is the log odds of its class against class 0.
+    sample_weight : array of shape (n,), default None
+        Weights >= 0; rows of weight 0 are not used.
+    groups : array of shape (n,), default None
+        Client of each row: rows of one client are held out together.  Each row alone if None.
+    n_bags : int, default 4
+        Number of bags, at least 1.
+    max_rounds : int, default 1000
+        Most boosting rounds of a bag.
+    learning_rate : float, default 0.05
+        Step of each round, in (0, 1].
+    valid_share : float, default 0.15
+        Share of groups each bag holds out, in (0, 0.5].
+    feature_fraction : float, default 0.3
+        Share of features each tree may use, in (0, 1]; at least 8 features.
+    min_rows_leaf : int, default 20
+        Fewest rows of a leaf.
+    interactions : "auto", "all", int or sequence of (str, str), default "auto"
+        Pairs of features allowed.  "all": every pair.  0: none.  An int K: the K pairs with the largest
+        purified spread in one bag with all pairs, then a refit with those.  A list: those.  "auto": every
+        pair where at most 400 occur, else as for K = 400; then the weakest tables are dropped while the
+        spread of all that is dropped stays below 1 % of the score's (reported; never of monotone features).
+    monotone : mapping of str to {"increasing", "decreasing"}, default None
+        Direction in which the decision must move with a number, all else equal; "binary" and "regression".
+    random_state : int, default None
+        Seed of folds and trees; None draws one.
+
+    Returns
+    -------
+    card : AdditiveCard
+        The card.
+    report : BoostReport
+        Out-of-bag decisions, rounds, losses and pairs.
+
+    Raises
+    ------
+    InvalidParameterError
+        If a parameter lies outside its rule.
+    DataError
+        If `y` or weights cannot be used.
+
+    Notes
+    -----
+    Levels of a category are ordered by their smoothed mean outcome over all rows given, held out or not.
+
+    References
+    ----------
+    Ke, G. et al. (2017). LightGBM: a highly efficient gradient boosting decision tree. NIPS 30.
+    Lou, Y., Caruana, R., Gehrke, J., Hooker, G. (2013). Accurate intelligible models with pairwise
+    interactions. KDD. https://doi.org/10.1145/2487575.2487579
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from clientscore.additive import encode, fit_bins, learn_boosted
+    >>> X = pd.DataFrame({"dpd_max_3m": np.tile([0.0, 0.0, 0.0, 45.0], 100)})
+    >>> y = (X["dpd_max_3m"] > 30) & (np.arange(400) % 3 > 0)
+    >>> bins = fit_bins(X)
+    >>> card, report = learn_boosted(encode(bins, X), bins, y, random_state=0)
+    >>> bool(card.decision_one({"dpd_max_3m": 45.0}) > card.decision_one({"dpd_max_3m": 0.0}))
+    True
+    """
+    check_option("objective", objective, Objective)
+    check_integer("n_bags", n_bags, low=1)
+    check_integer("max_rounds", max_rounds, low=1)
+    check_integer("min_rows_leaf", min_rows_leaf, low=1)
+    check_interval("learning_rate", learning_rate, low=0, high=1, closed="high")
+    check_interval("valid_share", valid_share, low=0, high=0.5, closed="high")
+    check_interval("feature_fraction", feature_fraction, low=0, high=1, closed="high")
+    settings = BoostSettings(
+        max_rounds=max_rounds,
+        learning_rate=learning_rate,
+        feature_fraction=feature_fraction,
+        min_rows_leaf=min_rows_leaf,
+        monotone=_monotone_signs(monotone, bins, objective),
+    )
+    return _Learner(codes, tuple(bins), y, objective, tuple(outputs), sample_weight, groups).learn(
+        settings, interactions, n_bags, valid_share, np.random.default_rng(random_state)
+    )
+
+
+class _Learner:
+    """The data of one call of learn_boosted, and its steps."""
+
+    def __init__(
+        self,
+        codes: NDArray[Any],
+        bins: tuple[FeatureBins, ...],
+        y: ArrayLike,
+        objective: Objective,
+        outputs: tuple[str, ...],
+        sample_weight: ArrayLike | None,
+        groups: ArrayLike | None,
+    ) -> None:
+        self.n_rows = len(codes)
+        n_classes = len(outputs) + 1 if objective == "multiclass" else 1
+        target = _check_target(y, codes, bins, objective, n_classes)
+        weight = _check_weight(sample_weight, len(codes))
+        self.used = np.flatnonzero(weight > 0)
+        self.codes, self.weight, self.y = codes[self.used], weight[self.used], target[self.used]
+        self.groups = None
+        if groups is not None:
+            self.groups = pd.factorize(np.asarray(groups)[self.used])[0]
+        self.objective, self.outputs = objective, outputs
+        counts = [
+            np.bincount(self.codes[:, j], weights=self.weight, minlength=one.n_rows)
+            for j, one in enumerate(bins)
+        ]
+        self.counts = counts
+        self.bins = tuple(
+            replace(one, missing=bool(c[one.missing_code]), other=bool(c[one.unseen_code]))
+            for one, c in zip(bins, counts, strict=True)
+        )
+        order = (self.y > 0).astype(float) if objective == "multiclass" else self.y
+        positions = column_positions(self.bins, self.codes, order, self.weight)
+        matrix = build_matrix(self.codes, positions)
+        self.design = Design(matrix, positions, self.y, self.weight, objective, n_classes)
+
+    def learn(
+        self,
+        settings: BoostSettings,
+        interactions: Interactions,
+        n_bags: int,
+        valid_share: float,
+        rng: np.random.Generator,
+    ) -> tuple[AdditiveCard, BoostReport]:
+        held = held_folds(self.y, self.groups, n_bags, valid_share, rng)
+        seeds = [int(seed) for seed in rng.integers(2**31 - 1, size=n_bags)]
+        self._sample = self._sample_rows(rng)
+        limit = self._pair_limit(interactions)
+        fixed = _fixed_pairs(interactions, self.bins)
+        if fixed is not None:
+            settings = replace(settings, pairs=fixed, depth=2 if fixed else 1)
+        bags: list[Bag] = []
+        screened = False
+        if limit is not None:
+            bags = train_bags(self.design, held[:1], settings, seeds[:1])
+            chosen = self._strongest(self._fold(bags), limit)
+            if chosen is not None:
+                settings, bags, screened = replace(settings, pairs=chosen), [], True
+        bags += train_bags(self.design, held[len(bags) :], settings, seeds[len(bags) :])
+        return self._finish(bags, settings, interactions == "auto", screened)
+
+    def _pair_limit(self, interactions: Interactions) -> int | None:
+        if interactions == "auto":
+            return _AUTO_PAIRS
+        if isinstance(interactions, int | np.integer) and interactions > 0:
+            return int(interactions)
+        return None
+
+    def _sample_rows(self, rng: np.random.Generator) -> NDArray[np.intp]:
+        n = len(self.codes)
+        return np.sort(rng.choice(n, _COUNT_ROWS, replace=False)) if n > _COUNT_ROWS else np.arange(n)
+
+    def _fold(self, bags: Sequence[Bag]) -> Fold:
+        return Fold([bag.text for bag in bags], self.design.positions, self.design.n_classes)
+
+    def _strongest(self, fold: Fold, limit: int) -> tuple[Pair, ...] | None:
+        """Return the pairs of the largest purified spread, or None where no choice is needed."""
+        if len(fold.pairs) <= limit:
+            return None
+        likely = sorted(fold.pairs, key=fold.pair_size, reverse=True)[: 4 * limit]
+        spread = {pair: self._pure_pair(fold, pair)[3] for pair in likely}
+        return tuple(sorted(sorted(likely, key=lambda pair: -spread[pair])[:limit]))
+
+    def _live(self, j: int) -> NDArray[np.bool_]:
+        """Return which rows of a feature are learned, not declared."""
+        live = np.ones(self.bins[j].n_rows, dtype=bool)
+        live[self.bins[j].n_values :] = [self.bins[j].missing, self.bins[j].other]
+        return live
+
+    def _relative(self, table: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return outputs from raw scores: for several classes, against the reference."""
+        return table[..., 1:] - table[..., :1] if self.objective == "multiclass" else table
+
+    def _pure_pair(
+        self, fold: Fold, pair: Pair
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float]:
+        """Return the purified table, what goes to the two main effects, and the table's spread."""
+        table = self._relative(fold.pair_table(pair))
+        live = np.ix_(self._live(pair[0]), self._live(pair[1]))
+        sample = self._sample
+        counts = cell_weights(self.codes[sample], pair, table.shape[:2], self.weight[sample])
+        pure, rows, columns = (np.zeros_like(part) for part in (table, table[:, 0], table[0]))
+        pure[live], rows[live[0].ravel()], columns[live[1].ravel()] = purify_pair(table[live], counts[live])
+        spread = np.sqrt((counts[..., None] * pure**2).sum((0, 1)) / counts.sum()).max()
+        return pure, rows, columns, float(spread)
+
+    def _finish(
+        self, bags: Sequence[Bag], settings: BoostSettings, prune: bool, screened: bool
+    ) -> tuple[AdditiveCard, BoostReport]:
+        fold = self._fold(bags)
+        intercept = self._relative(fold.constant)
+        mains = {j: self._relative(table) for j, table in fold.main_tables().items()}
+        pairs: dict[Pair, tuple[NDArray[np.float64], float]] = {}
+        for pair in fold.pairs:
+            pure, rows, columns, spread = self._pure_pair(fold, pair)
+            pairs[pair] = (pure, spread)
+            mains[pair[0]] = mains.get(pair[0], 0) + rows
+            mains[pair[1]] = mains.get(pair[1], 0) + columns
+        for j, table in mains.items():
+            mean = self.counts[j] @ table / self.counts[j].sum()
+            intercept = intercept + mean
+            mains[j] = np.where(self._live(j)[:, None], table - mean, 0.0)
+        card = self._card(intercept, mains, {pair: pure for pair, (pure, _) in pairs.items()})
+        spreads = {pair: spread for pair, (_, spread) in pairs.items()}
+        dropped: set[Pair] = set()
+        dropped_spread = 0.0
+        if prune:
+            card, dropped, dropped_spread = self._prune(card, spreads, settings)
+        return card, self._report(bags, spreads, dropped, dropped_spread, screened)
+
+    def _card(
+        self,
+        intercept: NDArray[np.float64],
+        mains: Mapping[int, NDArray[np.float64]],
+        pairs: Mapping[Pair, NDArray[np.float64]],
+    ) -> AdditiveCard:
+        names = [one.name for one in self.bins]
+        terms = [
+            Term((names[j],), mains[j], share=self.counts[j] / self.counts[j].sum()) for j in sorted(mains)
+        ]
+        terms += [Term((names[a], names[b]), pairs[a, b]) for a, b in sorted(pairs)]
+        return AdditiveCard(
+            self.outputs, tuple(intercept.tolist()), self.bins, tuple(terms), _LINKS[self.objective]
+        )
+
+    def _prune(
+        self, card: AdditiveCard, spreads: Mapping[Pair, float], settings: BoostSettings
+    ) -> tuple[AdditiveCard, set[Pair], float]:
+        """Drop the weakest pair tables while what is dropped stays negligible."""
+        bound = {j for j, sign in enumerate(settings.monotone or ()) if sign}
+        free = sorted((pair for pair in spreads if not bound & set(pair)), key=lambda pair: spreads[pair])
+        codes, weight = self.codes[self._sample], self.weight[self._sample]
+        score = card.decision_codes(codes).reshape(len(codes), -1)
+        limit = _AUTO_SPREAD * float(_spread(score, weight).max())
+        joint = np.sqrt(np.cumsum([spreads[pair] ** 2 for pair in free]))
+        dropped = set(free[: int(np.searchsorted(joint, limit, side="right"))])
+        gone = {frozenset(card.features[j] for j in pair) for pair in dropped}
+        kept = tuple(term for term in card.terms if frozenset(term.features) not in gone)
+        smaller = replace(card, terms=kept)
+        change = score - smaller.decision_codes(codes).reshape(len(codes), -1)
+        return smaller, dropped, float(_spread(change, weight).max()) if dropped else 0.0
+
+    def _report(
+        self,
+        bags: Sequence[Bag],
+        spreads: Mapping[Pair, float],
+        dropped: set[Pair],
+        dropped_spread: float,
+        screened: bool,
+    ) -> BoostReport:
+        raw = np.zeros((len(self.codes), self.design.n_classes))
+        times = np.zeros(len(self.codes))
+        for bag in bags:
+            raw[bag.held] += bag.raw
+            times[bag.held] += 1
+        seen = times > 0
+        relative = self._relative(raw[seen] / times[seen, None])
+        width = relative.shape[1]
+        out = np.full((self.n_rows, width), np.nan)
+        out[self.used[seen]] = relative
+        loss, base = np.nan, np.nan
+        if seen.any():
+            loss = _mean_loss(self.objective, relative, self.y[seen], self.weight[seen])
+            base = _base_loss(self.objective, self.y[seen], self.weight[seen])
+        names = [one.name for one in self.bins]
+        ranked = sorted(spreads, key=lambda pair: -spreads[pair])
+        table = pd.DataFrame(
+            [(names[a], names[b], spreads[a, b], (a, b) not in dropped) for a, b in ranked],
+            columns=["feature_1", "feature_2", "spread", "kept"],
+        )
+        return BoostReport(
+            out_of_bag=out[:, 0] if width == 1 else out,
+            rounds=tuple(bag.rounds for bag in bags),
+            loss=loss,
+            base_loss=base,
+            pairs=table,
+            dropped_spread=dropped_spread,
+            screened=screened,
+        )
+
+
+def _spread(values: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the weighted standard deviation of every column."""
+    mean = np.average(values, axis=0, weights=weight)
+    return np.asarray(np.sqrt(np.average(np.square(values - mean), axis=0, weights=weight)))
+
+
+def _mean_loss(
+    objective: str, decision: NDArray[np.float64], y: NDArray[np.float64], weight: NDArray[np.float64]
+) -> float:
+    if objective == "regression":
+        return float(np.average(np.square(decision[:, 0] - y), weights=weight))
+    scores = np.column_stack([np.zeros(len(y)), decision])
+    scores -= scores.max(axis=1, keepdims=True)
+    own = scores[np.arange(len(y)), y.astype(np.intp)]
+    return float(np.average(np.log(np.exp(scores).sum(axis=1)) - own, weights=weight))
+
+
+def _base_loss(objective: str, y: NDArray[np.float64], weight: NDArray[np.float64]) -> float:
+    mean = np.average(y, weights=weight)
+    if objective == "regression":
+        return float(np.average(np.square(y - mean), weights=weight))
+    share = np.bincount(y.astype(np.intp), weights=weight) / weight.sum()
+    return float(-sum(p * np.log(p) for p in share if p > 0))
+
+
+def _check_target(
+    y: ArrayLike, codes: NDArray[Any], bins: Sequence[FeatureBins], objective: str, n_classes: int
+) -> NDArray[np.float64]:
+    target = np.asarray(y, dtype=float)
+    if codes.ndim != 2 or codes.shape[1] != len(bins):
+        raise InvalidParameterError(
+            f"codes must have one column for each of the {len(bins)} bins; got the shape {codes.shape}."
+        )
+    if not len(bins) or not len(codes):
+        raise DataError(f"A card needs rows and features to learn from; got the shape {codes.shape}.")
+    if target.shape != (len(codes),) or not np.isfinite(target).all():
+        raise DataError(f"y must hold one finite number for each of the {len(codes)} rows of codes.")
+    top = {"binary": 1, "multiclass": n_classes - 1}.get(objective)
+    if top is not None and not np.isin(target, np.arange(top + 1)).all():
+        raise DataError(f"y must hold whole numbers from 0 to {top} for the objective {objective!r}.")
+    return target
+
+
+def _check_weight(sample_weight: ArrayLike | None, n: int) -> NDArray[np.float64]:
+    if sample_weight is None:
+        return np.ones(n)
+    weight = np.asarray(sample_weight, dtype=float)
+    if weight.shape != (n,) or not np.isfinite(weight).all() or (weight < 0).any() or not weight.any():
+        raise DataError(f"sample_weight must hold {n} finite numbers >= 0, not all 0.")
+    return weight
+
+
+def _monotone_signs(
+    monotone: Mapping[str, str] | None, bins: Sequence[FeatureBins], objective: str
+) -> tuple[int, ...] | None:
+    if not monotone:
+        return None
+    if objective == "multiclass":
+        raise InvalidParameterError(
+            "monotone is for the objectives 'binary' and 'regression': with several classes a direction of "
+            "one log odds does not bound the others. Leave it out."
+        )
+    kinds = {one.name: one.kind for one in bins}
+    faults = []
+    for name, direction in monotone.items():
+        if name not in kinds:
+            faults.append(f"{name!r} is no feature.{did_you_mean(name, kinds)}")
+        elif kinds[name] == "category":
+            faults.append(f"{name!r} is a category, which has no direction.")
+        if direction not in _SIGNS:
+            faults.append(f"{name!r} must be 'increasing' or 'decreasing'; got {direction!r}.")
+    if faults:
+        raise InvalidParameterError("monotone must map numeric features to a direction.", faults)
+    return tuple(_SIGNS.get(monotone.get(one.name, ""), 0) for one in bins)
+
+
+def _fixed_pairs(interactions: Interactions, bins: Sequence[FeatureBins]) -> tuple[Pair, ...] | None:
+    """Return the pairs that a list (or 0) allows, or None where data decides."""
+    if isinstance(interactions, str):
+        check_option("interactions", interactions, ("auto", "all"))
+        return None
+    if isinstance(interactions, int | np.integer):
+        check_integer("interactions", interactions, low=0)
+        return () if interactions == 0 else None
+    place = {one.name: j for j, one in enumerate(bins)}
+    pairs: set[Pair] = set()
+    for pair in interactions:
+        names = tuple(pair)
+        unknown = [name for name in names if name not in place]
+        if len(names) != 2 or isinstance(pair, str) or unknown or names[0] == names[1]:
+            hint = did_you_mean(unknown[0], place) if unknown and not isinstance(pair, str) else ""
+            raise InvalidParameterError(f"interactions must pair two features; got {pair!r}.{hint}")
+        a, b = sorted(place[name] for name in names)
+        pairs.add((a, b))
+    return tuple(sorted(pairs))
