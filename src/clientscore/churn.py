@@ -1,0 +1,324 @@
+"""Churn: when, why and by which door a client leaves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from clientscore._checks import check_columns, check_integer, did_you_mean
+from clientscore.exceptions import DataError, InvalidParameterError
+from clientscore.hazard import CompetingHazard
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+_MIN_DRIVER = 1e-9  # log odds; less raises no risk worth a name
+_DRIVER_ROWS = 16_384  # rows explained at a time
+
+
+class ChurnModel(BaseEstimator):
+    """Risk of leaving by cause and horizon, with its drivers.
+
+    A discrete-time hazard with competing causes (`CompetingHazard`): incidences of all causes and survival
+    add to 1.  Churn is the sum over `churn_causes`; default, scheduled repayment and bank-led exit compete
+    and are not churn.
+
+    Parameters
+    ----------
+    horizons : sequence of int, default (3, 6, 12)
+        Horizons, in periods from the opening of the window, at least 1.
+    causes : sequence of str or mapping, default None
+        The causes and their order, or names of event values, for instance ``{1: "hard_attrition"}``; None:
+        the causes that occur.
+    churn_causes : sequence of str, default ("hard_attrition", "silent_attrition")
+        Causes that count as churn; at least one of them must occur.
+    max_rows : int, default 200_000
+        Budget of person-period rows, see `CompetingHazard`.
+    min_events : int, default 20
+        A cause with fewer events gets the same hazard for every client and period.
+    n_bags : int, default 2
+        Bags of the boosted card.
+    max_rounds : int, default 400
+        Most boosting rounds of a bag.
+    learning_rate : float, default 0.05
+        Step of one round, in (0, 1].
+    random_state : int, default None
+        Seed; None: another one every time.
+
+    Attributes
+    ----------
+    hazard_ : CompetingHazard
+        The fitted hazards.
+    causes_ : tuple of str
+        All causes.
+    churn_causes_ : tuple of str
+        Those of `churn_causes` that occur.
+    feature_names_in_ : ndarray of str
+        Names of the features.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> rng = np.random.default_rng(0)
+    >>> X = pd.DataFrame({"complaints_sum_3m": rng.poisson(1.0, 2000).astype(float)})
+    >>> rate = 0.02 * (1 + X["complaints_sum_3m"].to_numpy())
+    >>> left = rng.random((2000, 6)) < rate[:, None]
+    >>> target = pd.DataFrame({
+    ...     "duration": np.where(left.any(axis=1), left.argmax(axis=1) + 1, 6),
+    ...     "event": np.where(left.any(axis=1), "hard_attrition", None),
+    ... })
+    >>> churn = ChurnModel(horizons=(3, 6), random_state=0).fit(X, target)
+    >>> churn.predict_churn(X).columns.to_list()
+    [3, 6]
+    >>> churn.drivers(X[X["complaints_sum_3m"] > 2], n=1)["driver_1"].unique().tolist()
+    ['complaints_sum_3m']
+    """
+
+    def __init__(
+        self,
+        *,
+        horizons: Sequence[int] = (3, 6, 12),
+        causes: Sequence[str] | Mapping[Any, str] | None = None,
+        churn_causes: Sequence[str] = ("hard_attrition", "silent_attrition"),
+        max_rows: int = 200_000,
+        min_events: int = 20,
+        n_bags: int = 2,
+        max_rounds: int = 400,
+        learning_rate: float = 0.05,
+        random_state: int | None = None,
+    ) -> None:
+        self.horizons = horizons
+        self.causes = causes
+        self.churn_causes = churn_causes
+        self.max_rows = max_rows
+        self.min_events = min_events
+        self.n_bags = n_bags
+        self.max_rounds = max_rounds
+        self.learning_rate = learning_rate
+        self.random_state = random_state
+
+    def fit(self, X: pd.DataFrame, target: pd.DataFrame, groups: ArrayLike | None = None) -> ChurnModel:
+        """Learn when and why clients leave.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n, n_features)
+            Features known at ``as_of``.
+        target : DataFrame of shape (n, 2)
+            Columns duration (whole periods, at least 1) and event (cause; missing, 0 or "" = censored), on
+            the index of `X`.
+        groups : array-like of shape (n,), default None
+            Client of each row; None: level ``client_id`` of the index where there is one.
+
+        Returns
+        -------
+        ChurnModel
+            Itself.
+
+        Raises
+        ------
+        InvalidParameterError
+            When no cause of `churn_causes` occurs, or a horizon is longer than any duration.
+        DataError
+            When `target` is not on the index of `X`, durations are not positive, or all rows are censored.
+        """
+        _check_horizons(self.horizons)
+        check_columns(target.columns, ["duration", "event"], subject="target")
+        if not X.index.equals(target.index):
+            raise DataError("target must have the index of X. Reindex it: target.loc[X.index].")
+        self.hazard_ = CompetingHazard(
+            n_periods=max(self.horizons),
+            causes=self.causes,
+            max_rows=self.max_rows,
+            min_events=self.min_events,
+            n_bags=self.n_bags,
+            max_rounds=self.max_rounds,
+            learning_rate=self.learning_rate,
+            random_state=self.random_state,
+        ).fit(X, target["duration"], target["event"], groups)
+        self._describe()
+        if self.hazard_.reach_ < max(self.horizons):
+            raise InvalidParameterError(
+                f"horizons must not pass the longest duration in training, {self.hazard_.reach_}; "
+                f"got {tuple(self.horizons)}. Shorten them, or follow clients longer."
+            )
+        return self
+
+    def predict_cumulative_incidence(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Return the probability of having left by each cause within each horizon.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n, n_features)
+            Features; extra columns are ignored.
+
+        Returns
+        -------
+        DataFrame
+            On the index of `X`, columns (cause, horizon); adds to 1 with `predict_survival`.
+        """
+        self._check_fitted()
+        gone = self.hazard_.predict_incidence(X, self.horizons)
+        columns = pd.MultiIndex.from_product([self.causes_, self.horizons], names=["cause", "horizon"])
+        return pd.DataFrame(gone.transpose(0, 2, 1).reshape(len(X), -1), index=X.index, columns=columns)
+
+    def predict_survival(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Return the probability of still being a client at the end of each horizon.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n, n_features)
+            Features; extra columns are ignored.
+
+        Returns
+        -------
+        DataFrame
+            On the index of `X`, one column a horizon.
+        """
+        self._check_fitted()
+        there = self.hazard_.predict_survival(X, self.horizons)
+        return pd.DataFrame(there, index=X.index, columns=self._horizon_columns())
+
+    def predict_churn(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Return the probability of churn within each horizon: the sum over the churn causes.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n, n_features)
+            Features; extra columns are ignored.
+
+        Returns
+        -------
+        DataFrame
+            On the index of `X`, one column a horizon.
+        """
+        self._check_fitted()
+        gone = self.hazard_.predict_incidence(X, self.horizons)[:, :, self._churn]
+        return pd.DataFrame(gone.sum(axis=2), index=X.index, columns=self._horizon_columns())
+
+    def expected_month(self, X: pd.DataFrame) -> pd.Series:
+        """Return the mean period of churn, of a client that churns within the longest horizon.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n, n_features)
+            Features; extra columns are ignored.
+
+        Returns
+        -------
+        Series
+            Periods (months on monthly data) from the opening of the window, from 1 to the longest horizon.
+        """
+        self._check_fitted()
+        last = max(self.horizons)
+        curve = self.hazard_.predict_incidence(X, list(range(1, last + 1)))[:, :, self._churn].sum(axis=2)
+        mass = np.diff(curve, axis=1, prepend=0.0)
+        mean = (mass * np.arange(1, last + 1)).sum(axis=1) / mass.sum(axis=1)
+        return pd.Series(mean, index=X.index, name="expected_month")
+
+    def drivers(self, X: pd.DataFrame, cause: str | None = None, n: int = 3) -> pd.DataFrame:
+        """Return the features that raise each client's risk most above the average.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n, n_features)
+            Features; extra columns are ignored.
+        cause : str, default None
+            Cause to explain; None: churn, its causes weighted by the client's incidence of each.
+        n : int, default 3
+            Number of drivers, at least 1.
+
+        Returns
+        -------
+        DataFrame
+            On the index of `X`, columns driver_1 ... driver_n: names of features, the strongest first;
+            missing where no further feature raises the risk.
+        """
+        self._check_fitted()
+        check_integer("n", n, low=1)
+        causes = list(self.churn_causes_) if cause is None else cause
+        names = np.full((len(X), n), None, dtype=object)
+        for start in range(0, max(len(X), 1), _DRIVER_ROWS):
+            rows = slice(start, start + _DRIVER_ROWS)
+            effects = self.hazard_.drivers(X.iloc[rows], causes)
+            order = np.argsort(-effects.to_numpy(), axis=1, kind="stable")[:, :n]
+            strong = np.take_along_axis(effects.to_numpy(), order, axis=1) > _MIN_DRIVER
+            chosen = effects.columns.to_numpy(dtype=object)[order]
+            names[rows, : order.shape[1]] = np.where(strong, chosen, None)
+        columns = [f"driver_{rank}" for rank in range(1, n + 1)]
+        return pd.DataFrame(names, index=X.index, columns=columns).astype("str")
+
+    def summary(self) -> pd.DataFrame:
+        """Return the causes: events, incidence in training, and how each is modelled.
+
+        Returns
+        -------
+        DataFrame
+            Index cause: events, incidence (Aalen-Johansen at the longest horizon, fraction), churn (whether
+            it counts as churn), form ("card" or "constant"), level_shift (log odds), rows, sampled_share.
+        """
+        self._check_fitted()
+        table = self.hazard_.population_.rename(columns={"aalen_johansen": "incidence"})
+        constant = table.index.isin(self.hazard_.constant_causes_)
+        return table.assign(
+            churn=table.index.isin(self.churn_causes_),
+            form=np.where(constant, "constant", "card"),
+            level_shift=pd.Series(self.hazard_.level_shift_),
+            rows=self.hazard_.n_rows_,
+            sampled_share=self.hazard_.sampled_share_,
+        )
+
+    def to_state(self) -> dict[str, Any]:
+        """Return the fitted model as JSON scalars, lists, dicts and arrays."""
+        self._check_fitted()
+        return {
+            "horizons": [int(horizon) for horizon in self.horizons],
+            "churn_causes": list(self.churn_causes),
+            "hazard": self.hazard_.to_state(),
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> ChurnModel:
+        """Return the model that `to_state` wrote; it predicts identically."""
+        hazard = CompetingHazard.from_state(state["hazard"])
+        shared = ("causes", "max_rows", "min_events", "n_bags", "max_rounds", "learning_rate", "random_state")
+        model = cls(
+            horizons=tuple(state["horizons"]),
+            churn_causes=tuple(state["churn_causes"]),
+            **{name: getattr(hazard, name) for name in shared},
+        )
+        model.hazard_ = hazard
+        model._describe()
+        return model
+
+    def _describe(self) -> None:
+        """Set what follows from the hazards."""
+        self.causes_ = self.hazard_.causes_
+        self.churn_causes_ = tuple(cause for cause in self.churn_causes if cause in self.causes_)
+        if not self.churn_causes_:
+            hints = "".join(did_you_mean(cause, self.causes_) for cause in self.churn_causes)
+            raise InvalidParameterError(
+                f"churn_causes must name a cause that occurs, {self.causes_}; "
+                f"got {tuple(self.churn_causes)}.{hints}"
+            )
+        self._churn: NDArray[np.bool_] = np.isin(self.causes_, self.churn_causes_)
+        self.feature_names_in_ = self.hazard_.feature_names_in_
+
+    def _check_fitted(self) -> None:
+        check_is_fitted(self, "hazard_")
+
+    def _horizon_columns(self) -> pd.Index:
+        return pd.Index(list(self.horizons), name="horizon")
+
+
+def _check_horizons(horizons: Sequence[int]) -> None:
+    if not len(horizons):
+        raise InvalidParameterError("horizons must hold at least one horizon; got none.")
+    for horizon in horizons:
+        check_integer("horizons", horizon, low=1)

@@ -1,0 +1,11 @@
+"""Hazards in discrete time with competing causes, on one additive card.
+
+``CompetingHazard`` learns from (duration, event) which clients leave, when and by which door; incidences of
+all causes and survival add to 1.
+"""
+
+from __future__ import annotations
+
+from .estimator import CompetingHazard
+
+__all__ = ["CompetingHazard"]

@@ -1,0 +1,87 @@
+"""Checks of what a hazard is learned from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from clientscore.exceptions import DataError, InvalidParameterError
+
+from .panel import PERIOD
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import ArrayLike, NDArray
+
+    Ints = NDArray[np.int64]
+
+
+def whole_durations(duration: Any) -> Ints:
+    """Return durations as integers, or say what is wrong with them."""
+    try:
+        values = np.asarray(duration, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise DataError("duration must hold whole numbers of periods; got text or missing values.") from None
+    if values.ndim != 1:
+        raise DataError(f"duration must be one column; got shape {values.shape}.")
+    missing = int((~np.isfinite(values)).sum())
+    broken = int((np.isfinite(values) & (values != np.round(values))).sum())
+    early = int((values <= 0).sum())
+    faults = [
+        f"{count} {words}"
+        for count, words in (
+            (missing, "missing or infinite: censored clients have the periods seen as duration"),
+            (broken, "not whole: count whole periods"),
+            (early, "zero or negative: not at risk when the window opens, leave these rows out"),
+        )
+        if count
+    ]
+    if faults:
+        raise DataError(f"duration must be whole periods of at least 1 in all {len(values)} rows.", faults)
+    return values.astype(np.int64)
+
+
+def client_numbers(X: pd.DataFrame, groups: ArrayLike | None) -> NDArray[np.int64]:
+    """Return the number of the client of each row."""
+    if groups is None:
+        named = "client_id" in X.index.names
+        groups = X.index.get_level_values("client_id") if named else np.arange(len(X))
+    values = pd.Series(np.asarray(groups))
+    if len(values) != len(X):
+        raise DataError(f"groups must have {len(X)} values like X; got {len(values)}.")
+    return np.asarray(pd.factorize(values)[0], dtype=np.int64)
+
+
+def check_features(X: pd.DataFrame) -> None:
+    """Raise unless `X` is a frame without a feature of the hazard's own."""
+    if not isinstance(X, pd.DataFrame):
+        raise DataError(f"X must be a DataFrame with named features; got {type(X).__name__}.")
+    if PERIOD in X.columns:
+        raise InvalidParameterError(
+            f"X must not have a feature named {PERIOD!r}, the hazard's own. Rename it."
+        )
+
+
+def check_rows(X: pd.DataFrame, duration: Ints, event: pd.Series) -> None:
+    """Raise unless the rows agree in number."""
+    if not len(X) == len(duration) == len(event):
+        raise DataError(
+            f"X, duration and event must have as many rows; got {len(X)}, {len(duration)}, {len(event)}."
+        )
+
+
+def check_counts(causes: tuple[str, ...], counts: Ints, n_periods: int) -> None:
+    """Raise when nothing happens in time, or a cause that was asked for does not."""
+    if not counts.sum():
+        raise DataError(
+            f"event must have at least one event within {n_periods} periods; all rows are censored."
+        )
+    absent = [name for name, count in zip(causes, counts, strict=True) if count == 0]
+    if absent:
+        raise DataError(
+            f"causes must each have an event within {n_periods} periods; got none of {absent}. "
+            "Leave them out of causes=, or lengthen n_periods."
+        )

@@ -1,0 +1,71 @@
+"""From log odds to hazards, incidence and survival; the card without its clock."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clientscore.additive import Term
+
+from .panel import PERIOD
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from clientscore.additive import AdditiveCard
+
+    Floats = NDArray[np.float64]
+
+BLOCK = 8_192
+
+
+def averaged_over_periods(card: AdditiveCard, n_periods: int) -> AdditiveCard:
+    """Return the card of the features alone, tables that move with the period replaced by their mean."""
+    terms = []
+    for term in card.terms:
+        if PERIOD not in term.features:
+            terms.append(term)
+        elif len(term.features) == 2:
+            place = term.features.index(PERIOD)
+            mean = np.moveaxis(term.values, place, 0)[:n_periods].mean(axis=0)
+            terms.append(Term((term.features[1 - place],), mean))
+    bins = tuple(one for one in card.bins if one.name != PERIOD)
+    return replace(card, bins=bins, terms=tuple(terms))
+
+
+def over_periods(card: AdditiveCard, codes: NDArray[Any], n_periods: int) -> Floats:
+    """Return the card's log odds in each period, (rows, periods, outputs); `codes` lack the period."""
+    if PERIOD not in card.features:  # a card learned on a single period need not hold it
+        fixed = card.decision_codes(codes).reshape(len(codes), 1, -1)
+        return np.repeat(fixed, n_periods, axis=1)
+    place = card.features.index(PERIOD)
+    whole = codes if place == codes.shape[1] else np.insert(codes, place, 0, axis=1)
+    return card.decision_profile(whole, PERIOD, range(n_periods))
+
+
+def hazards(log_odds: Floats) -> Floats:
+    """Softmax against staying, whose log odds are 0."""
+    top = np.maximum(log_odds.max(axis=-1, keepdims=True), 0.0)
+    odds = np.exp(log_odds - top)
+    return np.asarray(odds / (np.exp(-top) + odds.sum(axis=-1, keepdims=True)))
+
+
+def incidence(hazard: Floats) -> tuple[Floats, Floats]:
+    """Cumulative incidence (rows, periods, causes) and survival (rows, periods) from hazards."""
+    survival = np.cumprod(1.0 - hazard.sum(axis=-1), axis=1)
+    at_risk = np.concatenate([np.ones((len(hazard), 1)), survival[:, :-1]], axis=1)
+    return np.cumsum(at_risk[:, :, None] * hazard, axis=1), survival
+
+
+def level_shift(log_odds: Floats, target: Floats, rounds: int = 50) -> Floats:
+    """Shift of each cause's log odds that makes the mean incidence of the last period equal `target`."""
+    shift = np.zeros(log_odds.shape[-1])
+    for _ in range(rounds):
+        mean = incidence(hazards(log_odds + shift))[0][:, -1].mean(axis=0)
+        step = np.log(target / mean)
+        shift += step
+        if np.abs(step).max() < 1e-7:
+            break
+    return shift
