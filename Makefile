@@ -62,7 +62,7 @@ clean:  ## remove .venv, caches and build results; keeps out/
 
 # Maintainers only: needs uv on the PATH or in .venv. No index address is written into the locks.
 UV ?= $(shell command -v uv || echo $(BIN)/uv)
-COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml
+COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml
 lock:  ## (maintainers, needs uv) renew requirements/*.lock; UPGRADE=1 takes the newest versions
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) -o requirements/base.lock >/dev/null
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) --constraint requirements/base.lock --extra report --group dev -o requirements/dev.lock >/dev/null

@@ -3,7 +3,7 @@
 Read by parsing the source. For every public function, method and class whose docstring has a "Parameters"
 section, the names are those of the signature (of ``__init__``, or of the fields of a dataclass), and
 "default X" equals the default; "optional" alone means None, or a fresh object that a dataclass makes. A
-default that is not a literal is compared as source text.
+default that names a constant of the package is looked up; any other is compared as source text.
 """
 
 from __future__ import annotations
@@ -109,20 +109,48 @@ def told_default(kind: str) -> str | None:
     return match[1].strip().rstrip(".").strip("`") if match else None
 
 
-def same_value(told: str, default: str) -> bool:
+class _LookUp(ast.NodeTransformer):
+    """Put the literal in place of the constant that names it, and drop a copying dict() or tuple()."""
+
+    def __init__(self, constants: dict[str, ast.expr]) -> None:
+        self.constants = constants
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return self.constants.get(node.id, node)
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        copies = ast.unparse(node.func) in ("dict", "list", "tuple") and len(node.args) == 1
+        inner = self.visit(node.args[0]) if copies else None
+        return inner if isinstance(inner, ast.Dict | ast.List | ast.Tuple) else node
+
+
+def constants_of(tree: ast.Module) -> dict[str, ast.expr]:
+    """Return the module's constants (upper case) and the expressions they stand for."""
+    found: dict[str, ast.expr] = {}
+    for node in tree.body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        value = getattr(node, "value", None)
+        if value is not None and isinstance(targets[0], ast.Name) and targets[0].id.isupper():
+            found[targets[0].id] = value
+    return found
+
+
+def same_value(told: str, default: str, constants: dict[str, ast.expr]) -> bool:
     """Tell whether two sources mean one value: equal literals of one type, else equal expressions."""
+    if told == default:
+        return True
     try:
-        told_tree, default_tree = ast.parse(told, mode="eval"), ast.parse(default, mode="eval")
+        trees = [_LookUp(constants).visit(ast.parse(text, mode="eval")) for text in (told, default)]
     except SyntaxError:
         return False
     try:
-        one, other = ast.literal_eval(told_tree), ast.literal_eval(default_tree)
+        one, other = (ast.literal_eval(tree) for tree in trees)
     except ValueError:
-        return ast.dump(told_tree) == ast.dump(default_tree)
+        return ast.dump(trees[0]) == ast.dump(trees[1])
     return type(one) is type(other) and bool(one == other)
 
 
-def faults_of(docstring: str, parameters: list[Parameter]) -> list[str]:
+def faults_of(docstring: str, parameters: list[Parameter], constants: dict[str, ast.expr]) -> list[str]:
     told = documented(docstring)
     if told is None:
         return []
@@ -139,21 +167,23 @@ def faults_of(docstring: str, parameters: list[Parameter]) -> list[str]:
             faults.append(f"{parameter.name} is told to default to {default}, but has no default")
         elif parameter.default is not None and default is None:
             faults.append(f"{parameter.name} does not tell its default {parameter.default}")
-        elif parameter.default is not None and not same_value(str(default), parameter.default):
+        elif parameter.default is not None and not same_value(str(default), parameter.default, constants):
             faults.append(f"{parameter.name} tells default {default}, the signature {parameter.default}")
     return faults
 
 
 def drifts(source: Path) -> list[str]:
     """Return every drift between docstring and signature of the public names below `source`."""
+    trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(source.rglob("*.py"))}
+    shared = {name: value for tree in trees.values() for name, value in constants_of(tree).items()}
     found = []
-    for path in sorted(source.rglob("*.py")):
+    for path, tree in trees.items():
         place = str(path.relative_to(source).with_suffix(""))
-        found += drifts_in(ast.parse(path.read_text(encoding="utf-8")), place)
+        found += drifts_in(tree, place, {**shared, **constants_of(tree)})
     return found
 
 
-def drifts_in(node: ast.Module | ast.ClassDef, place: str) -> list[str]:
+def drifts_in(node: ast.Module | ast.ClassDef, place: str, constants: dict[str, ast.expr]) -> list[str]:
     found = []
     for item in node.body:
         if not isinstance(item, ast.ClassDef | Function) or item.name.startswith("_"):
@@ -163,9 +193,10 @@ def drifts_in(node: ast.Module | ast.ClassDef, place: str) -> list[str]:
         parameters = parameters_of_class(item) if is_class else parameters_of_function(item)
         docstring = ast.get_docstring(item, clean=False)
         if docstring is not None and parameters is not None:
-            found += [f"{here}:{item.lineno}: {fault}" for fault in faults_of(docstring, parameters)]
+            faults = faults_of(docstring, parameters, constants)
+            found += [f"{here}:{item.lineno}: {fault}" for fault in faults]
         if is_class:
-            found += drifts_in(item, here)
+            found += drifts_in(item, here, constants)
     return found
 
 
@@ -174,6 +205,9 @@ def test_docstrings_tell_the_signature() -> None:
 
 
 PLANT = '''
+MONTHS = 12
+_EXITS: dict[str, str] = {{'closure': 'hard'}}
+
 def learn(X, rate={default}, *, n=4):
     """Learn.
 
@@ -195,7 +229,8 @@ def learn(X, rate={default}, *, n=4):
 
 
 def drifts_of(text: str) -> list[str]:
-    return drifts_in(ast.parse(text), "a")
+    tree = ast.parse(text)
+    return drifts_in(tree, "a", constants_of(tree))
 
 
 @pytest.mark.parametrize(
@@ -218,6 +253,8 @@ def drifts_of(text: str) -> list[str]:
         ("{'A': 0.5}", "dict, default {{'A': 0.5}}"),
         ("ScoreScale()", "ScoreScale, default ScoreScale()"),
         ("MONTHS", "int, default MONTHS"),
+        ("(1, MONTHS)", "tuple, default (1, 12)"),
+        ("dict(_EXITS)", "dict, default {{'closure': 'hard'}}"),
         ("1.5", "float, default ``1.5``"),
         ("2", "{{'one',\n        'two'}}, default 2"),
     ],
@@ -241,6 +278,7 @@ def test_a_true_default_passes(default: str, told: str) -> None:
         ("'auto'", "str, default auto", "rate tells default auto"),
         ("'auto'", "str, default 'Auto'", "rate tells default 'Auto'"),
         ("ScoreScale()", "ScoreScale, default ScoreScale(1)", "rate tells default ScoreScale(1)"),
+        ("MONTHS", "int, default 6", "rate tells default 6, the signature MONTHS"),
         ("None", "str, default the whole book", "rate tells default the whole book"),
     ],
 )
@@ -253,11 +291,11 @@ def test_a_planted_drift_is_caught(default: str, told: str, fault: str) -> None:
 def test_planted_names_are_caught() -> None:
     text = PLANT.format(default="1", told="int, default 1").replace("rate=1", "speed=1")
     assert drifts_of(text) == [
-        "a.learn:2: rate is told, but is no parameter",
-        "a.learn:2: speed is not told",
+        "a.learn:5: rate is told, but is no parameter",
+        "a.learn:5: speed is not told",
     ]
     text = PLANT.format(default="1", told="int, default 1").replace("rate=1", "rate")
-    assert drifts_of(text) == ["a.learn:2: rate is told to default to 1, but has no default"]
+    assert drifts_of(text) == ["a.learn:5: rate is told to default to 1, but has no default"]
 
 
 def test_classes_methods_and_dataclasses_are_read() -> None:
