@@ -110,7 +110,7 @@ def _table_files(folder: Path, schema: ClientSchema) -> tuple[dict[str, Path], l
         hints = "".join(did_you_mean(fold(path.stem), names) for path in candidates[:1])
         found = ", ".join(path.name for path in candidates[:5]) or "no .csv or .parquet files"
         raise DataNotFoundError(
-            f"{folder} holds no table of the schema; found {found}. The file of clients is clients.csv.{hints}"
+            f"{folder} holds no table of the schema; found {found}. Clients are in clients.csv.{hints}"
         )
     return {name: files[name] for name in schema.tables if name in files}, faults
 
