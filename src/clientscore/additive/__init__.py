@@ -18,6 +18,7 @@ from __future__ import annotations
 from ._bins import FeatureBins, encode, fit_bins
 from ._boosted import BoostReport, learn_boosted
 from ._card import AdditiveCard, Term
+from ._woe import learn_woe
 
 __all__ = [
     "AdditiveCard",
@@ -27,4 +28,5 @@ __all__ = [
     "encode",
     "fit_bins",
     "learn_boosted",
+    "learn_woe",
 ]
