@@ -15,7 +15,7 @@ from clientscore.timeline import PERIOD_MONTHS, Timeline, population
 from ._arrays import missing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from ._arrays import Counts, Flags, Numbers
 
@@ -133,11 +133,11 @@ class Book:
     def __init__(self, tables: Mapping[str, pd.DataFrame], schema: ClientSchema) -> None:
         self.schema = schema
         conform = conform_tables(tables, schema)
-        self._ids = pd.Index(conform["clients"]["client_id"].unique())
+        self._ids = _unique_ids(conform["clients"])
         ready = {name: self._prepare(name, conform[name]) for name in _DATES if name in conform}
         self._timeline = Timeline({"clients": conform["clients"], **ready}, schema.publication_lag_days)
 
-    def view(self, as_of: pd.Timestamp, include: Iterable[str] | None = None) -> View:
+    def view(self, as_of: pd.Timestamp, include: Sequence[str] | None = None) -> View:
         """Cut the book at one date; `include` adds clients outside the population, such as prospects."""
         seen = self._timeline.visible(as_of)
         exits = self.schema.exit_events
@@ -172,6 +172,18 @@ class Book:
                 codes = pd.factorize(frame[name])[0].astype(np.float64)
                 columns[name] = np.where(codes < 0, np.nan, codes)
         return pd.DataFrame(columns)
+
+
+def _unique_ids(clients: pd.DataFrame) -> pd.Index:
+    """Return the ids of the clients; several rows of one client need ``valid_from`` to tell them apart."""
+    ids = pd.Index(clients["client_id"])
+    repeated = ids[ids.duplicated()].unique()
+    if len(repeated) and "valid_from" not in clients:
+        raise DataError(
+            f"clients.client_id must be unique where there is no column valid_from; {len(repeated)} ids are "
+            f"repeated: {', '.join(map(repr, repeated[:5]))}. Pass the accepted tables of validate_clients."
+        )
+    return ids.unique()
 
 
 def day_number(date: pd.Timestamp) -> float:

@@ -83,10 +83,11 @@ def build_features(
     """
     dates, scalar = as_of_list(as_of)
     book = Book(tables, schema)
+    added = None if include is None else tuple(include)
     columns = feature_columns()
     blocks, groups = [], []
     for date in dates:
-        view = book.view(date, include)
+        view = book.view(date, added)
         levels = _levels(view)
         ranks = _reference_of(view, levels) if reference is None else reference
         levels |= {

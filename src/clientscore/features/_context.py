@@ -83,9 +83,10 @@ def build_context(
     """
     dates, scalar = as_of_list(as_of)
     book = Book(tables, schema)
+    added = None if include is None else tuple(include)
     parts, groups = [], []
     for date in dates:
-        view = book.view(date, include)
+        view = book.view(date, added)
         parts.append(_context_of(view))
         groups.append(view.ids)
     frame = pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]

@@ -43,7 +43,7 @@ class MonthGrid:
         """Lay out one value per client and month (the one known last)."""
         grid = missing(self.depth * self.view.n_clients)
         grid[self._cell] = self.column(name)
-        return grid.reshape(self.depth, -1)
+        return grid.reshape(self.depth, self.view.n_clients)
 
     def total(self, values: Numbers) -> Numbers:
         """Sum values of the records per client and month, missing where none is present."""
@@ -51,14 +51,14 @@ class MonthGrid:
         size = self.depth * self.view.n_clients
         total = np.bincount(self._cell[there], weights=values[there], minlength=size)
         count = np.bincount(self._cell[there], minlength=size)
-        return np.where(count > 0, total, np.nan).reshape(self.depth, -1)
+        return np.where(count > 0, total, np.nan).reshape(self.depth, self.view.n_clients)
 
     def highest(self, values: Numbers) -> Numbers:
         """Highest value of the records per client and month, missing where none is present."""
         grid = np.full(self.depth * self.view.n_clients, -np.inf)
         there = ~np.isnan(values)
         np.maximum.at(grid, self._cell[there], values[there])
-        return np.where(np.isneginf(grid), np.nan, grid).reshape(self.depth, -1)
+        return np.where(np.isneginf(grid), np.nan, grid).reshape(self.depth, self.view.n_clients)
 
     def present(self) -> Flags:
         """Tell which records belong to the latest fresh month of their client."""
