@@ -12,6 +12,8 @@ for _name, _value in {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MPLB
 import pytest  # noqa: E402 - the environment above comes first
 from hypothesis import settings  # noqa: E402 - same
 
+import clientscore as cs  # noqa: E402 - same; lazy, so a test of one room loads that room only
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 # A red suite must stay red when run again: examples depend on the test alone, not on the hour.
@@ -45,3 +47,23 @@ def real_data_dir() -> Path:
 def repository() -> Path:
     """Return the root of the repository."""
     return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def small_book() -> cs.datasets.Portfolio:
+    """Return a simulated book of 200 clients over four years."""
+    return cs.datasets.make_portfolio(n_clients=200, n_months=48, random_state=0)
+
+
+@pytest.fixture(scope="session")
+def small_model(small_book: cs.datasets.Portfolio) -> cs.ClientModel:
+    """Return the default model fitted on the small book at three dates; tests must not change it."""
+    return cs.ClientModel(random_state=0).fit(
+        small_book.tables, as_of=["2021-07-01", "2022-01-01", "2022-07-01"]
+    )
+
+
+@pytest.fixture(scope="session")
+def small_result(small_book: cs.datasets.Portfolio, small_model: cs.ClientModel) -> cs.Assessment:
+    """Return the assessment of the small book at its end."""
+    return small_model.assess(small_book.tables, as_of="2024-01-01")

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from clientscore.cli import app, main
+from clientscore.datasets import write_portfolio
+
+runner = CliRunner()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, small_book) -> Path:
+    path = tmp_path_factory.mktemp("book")
+    write_portfolio(small_book, path)
+    return path
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
+    """Run the command as a shell would and return its exit code."""
+    monkeypatch.setattr(sys, "argv", ["clientscore", *words])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    return int(stop.value.code or 0)
+
+
+def test_help_lists_the_commands() -> None:
+    answer = runner.invoke(app, ["--help"])
+    assert answer.exit_code == 0
+    for command in ("demo", "simulate", "validate", "fit", "score"):
+        assert re.search(rf"\b{command}\b", answer.output)
+
+
+def test_simulate_writes_a_book_that_validates(tmp_path: Path) -> None:
+    answer = runner.invoke(app, ["simulate", str(tmp_path / "b"), "--clients", "40", "--months", "30"])
+    assert answer.exit_code == 0
+    answer = runner.invoke(app, ["validate", str(tmp_path / "b"), "--max-reject-share", "0"])
+    assert answer.exit_code == 0, answer.output
+    assert "clients" in answer.output
+
+
+def test_fit_then_score_writes_the_assessment_and_the_report(folder: Path, tmp_path: Path) -> None:
+    model, out, page = tmp_path / "m.clientscore", tmp_path / "a.parquet", tmp_path / "p.html"
+    words = ["fit", str(folder), "--model", str(model), "--as-of", "2022-01-01", "--as-of", "2022-07-01"]
+    assert runner.invoke(app, words).exit_code == 0
+    words = ["score", str(folder), "--as-of", "2024-01-01", "--model", str(model), "--out", str(out)]
+    answer = runner.invoke(app, [*words, "--report", str(page)])
+    assert answer.exit_code == 0, answer.output
+    assert pd.read_parquet(out)["pd"].notna().all()
+    assert "<html" in page.read_text(encoding="utf-8")
+
+
+def test_a_wrong_word_is_usage(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(monkeypatch, "scoer") == 2
+
+
+def test_a_damaged_model_fails_with_one_message(monkeypatch, folder: Path, tmp_path: Path, capsys) -> None:
+    (tmp_path / "m").write_bytes(b"damaged")
+    words = ("score", str(folder), "--as-of", "2024-01-01", "--model", str(tmp_path / "m"))
+    assert run(monkeypatch, *words) == 1
+    assert "not a readable model file" in " ".join(capsys.readouterr().err.split())
+
+
+def test_too_many_rejects_have_a_code_of_their_own(monkeypatch, folder: Path, tmp_path: Path) -> None:
+    for path in folder.glob("*.parquet"):
+        frame = pd.read_parquet(path)
+        if path.stem == "facilities":
+            frame["limit_amount"] = -1.0
+        frame.to_parquet(tmp_path / path.name)
+    rejects = tmp_path / "out" / "rejects.parquet"
+    words = ("validate", str(tmp_path), "--max-reject-share", "0.1", "--rejects", str(rejects))
+    assert run(monkeypatch, *words) == 3
+    assert (pd.read_parquet(rejects)["column"] == "limit_amount").all()
+
+
+@pytest.mark.slow
+def test_the_demo_runs_and_writes_its_three_files(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "clientscore.cli", "demo", "--out", str(tmp_path)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
+    assert done.returncode == 0, done.stderr
+    for word in ("Out of time", "base rate", "Aalen-Johansen", "Call first"):
+        assert word in done.stdout
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "assessments.parquet",
+        "model.clientscore",
+        "portfolio.html",
+    }
