@@ -46,7 +46,11 @@ def parameters_of_function(node: Function) -> list[Parameter]:
         for argument, default in zip([*positional, *arguments.kwonlyargs], defaults, strict=True)
     ]
     stars = [Parameter(star.arg, None) for star in (arguments.vararg, arguments.kwarg) if star]
-    return [item for item in [*named, *stars] if item.name not in ("self", "cls")]
+    return public([item for item in [*named, *stars] if item.name not in ("self", "cls")])
+
+
+def public(parameters: list[Parameter]) -> list[Parameter]:
+    return [item for item in parameters if not item.name.startswith("_")]
 
 
 def parameters_of_class(node: ast.ClassDef) -> list[Parameter] | None:
@@ -57,7 +61,7 @@ def parameters_of_class(node: ast.ClassDef) -> list[Parameter] | None:
     decorators = " ".join(ast.unparse(item) for item in node.decorator_list)
     bases = {ast.unparse(base).split(".")[-1] for base in node.bases}
     if "dataclass" in decorators or bases & {"NamedTuple", "TypedDict"}:
-        return [found for item in node.body if (found := field_of(item)) is not None]
+        return public([found for item in node.body if (found := field_of(item)) is not None])
     return None
 
 
@@ -100,8 +104,18 @@ def documented(docstring: str) -> dict[str, str] | None:
             while kind.endswith((",", "{", "(", "[")) and following < end:
                 kind = f"{kind} {lines[following].strip()}"
                 following += 1
-            found.update(dict.fromkeys((name.strip("* ") for name in match[1].split(",")), kind))
+            names = [name.strip("* ") for name in match[1].split(",")]
+            found.update(zip(names, kinds_of(kind, len(names)), strict=True))
     return found
+
+
+def kinds_of(kind: str, n_names: int) -> list[str]:
+    """Return one kind a name; "default 12 and 1" of "horizon, lead" is one default each."""
+    before, word, after = kind.partition("default ")
+    each = after.split(" and ")
+    if n_names > 1 and len(each) == n_names:
+        return [f"{before}{word}{one}" for one in each]
+    return [kind] * n_names
 
 
 def told_default(kind: str) -> str | None:
@@ -327,6 +341,15 @@ class Scorer(Base):
             How many.
         """
 
+    def oracle(self, horizon=12, lead=1):
+        """Average.
+
+        Parameters
+        ----------
+        horizon, lead : int, default 12 and 2
+            Periods.
+        """
+
     def _hidden(self, n=4):
         """Hide.
 
@@ -353,6 +376,7 @@ class Policy:
     """
 
     name: str
+    _cache: int = 0
     fresh: list = field(default_factory=list)
     cutoffs: dict = field(default_factory=dict)
     grades: tuple = ("A", "C")
@@ -362,5 +386,6 @@ class Policy:
     assert drifts_of(text) == [
         "a.Scorer:2: other tells default \"boosted\", the signature 'woe'",
         "a.Scorer.reasons:18: n tells default 3, the signature 4",
-        "a.Policy:39: grades tells default (\"A\", \"B\"), the signature ('A', 'C')",
+        "a.Scorer.oracle:29: lead tells default 2, the signature 1",
+        "a.Policy:48: grades tells default (\"A\", \"B\"), the signature ('A', 'C')",
     ]
