@@ -219,3 +219,8 @@ def test_an_item_missing_in_one_quarter_falls_back_to_proportion_for_this_item_o
     x = features(schema, book(*rows))
     assert x["asset_turnover"] == pytest.approx(1.6)
     assert x["dio_days"] == pytest.approx(365.0 * 120.0 / 600.0)
+
+
+def test_a_length_of_no_whole_months_is_brought_to_a_year_by_proportion(schema):
+    x = features(schema, book(*quarters(750.0, ends=("2024-12-31",), months=(4.5,))))
+    assert x["asset_turnover"] == pytest.approx(2.0)

@@ -164,7 +164,7 @@ class Book:
             columns[_MONTH] = days.astype(np.int64)
         for name in _NUMBERS[table]:
             if name in frame:
-                columns[name] = _finite(table, name, frame[name])
+                columns[name] = frame[name].to_numpy(dtype=np.float64)
         for name in _WORDS.get(table, ()):
             columns[name] = frame[name].to_numpy()
         for name in _CODES.get(table, ()):
@@ -200,15 +200,3 @@ def days_of(dates: pd.Series) -> Numbers:
 def _date_or_day(name: str, dates: pd.Series) -> Any:
     """Dates of the time wall stay dates; the others become days."""
     return days_of(dates) if name in ("maturity_date", "completion_date") else dates.to_numpy()
-
-
-def _finite(table: str, name: str, values: pd.Series) -> Numbers:
-    """Return the values as floats; infinity is an error, not a number to score."""
-    numbers: Numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
-    infinite = int(np.isinf(numbers).sum())
-    if infinite:
-        raise DataError(
-            f"{table}.{name} must be finite or missing; got infinity in {infinite} rows. "
-            "Pass the accepted tables of validate_clients."
-        )
-    return numbers

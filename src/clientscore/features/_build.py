@@ -117,6 +117,27 @@ def build_reference(
     Returns
     -------
     ReferencePopulation
+        Dates increasing, whatever the order asked for.
+
+    Raises
+    ------
+    SchemaError
+        When a table cannot be brought into the schema's form; a missing column is named.
+    DataError
+        When a number of the tables is infinite.
+
+    Examples
+    --------
+    >>> from clientscore.schema import ClientSchema
+    >>> tables = {
+    ...     "clients": pd.DataFrame({"client_id": ["a", "b"]}),
+    ...     "statements": pd.DataFrame({
+    ...         "client_id": ["a", "b"], "period_end": ["2024-12-31", "2024-12-31"],
+    ...         "current_assets": [30.0, 10.0], "current_liabilities": [20.0, 20.0]}),
+    ... }
+    >>> reference = build_reference(tables, ClientSchema.default(), "2026-01-01")
+    >>> reference.rank("current_ratio", np.array([1.0]), "2026-01-01")
+    array([0.5])
     """
     dates = as_of_list(as_of)[0].sort_values()
     book = Book(tables, schema)
