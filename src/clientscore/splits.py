@@ -127,13 +127,13 @@ def by_group(
     --------
     >>> index = pd.Index([f"c{i}" for i in range(1000)], name="client_id")
     >>> train, test = by_group(index, share=0.25)
-    >>> 200 < test.sum() < 300, (train ^ test).all().item()
+    >>> bool(200 < test.sum() < 300), bool((train ^ test).all())
     (True, True)
     """
     if groups is None:
         if "client_id" not in index.names:
             raise DataError(
-                f"index needs a level 'client_id', or give groups; got levels {list(index.names)}."
+                f"index needs a level 'client_id' where groups are not given; got {list(index.names)}."
             )
         groups = index.get_level_values("client_id")
     test = _held_out(groups, len(index), share, seed)
@@ -198,8 +198,8 @@ class PanelSplit:
     def split(
         self,
         X: Any,
-        y: Any = None,
-        groups: Any = None,  # noqa: ARG002
+        y: Any = None,  # noqa: ARG002
+        groups: Any = None,
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield positions of training and test rows, fold by fold.
 
@@ -232,9 +232,8 @@ class PanelSplit:
             if part is not None:
                 train, test = train & (part != fold), test & (part == fold)
             if not train.any() or not test.any():
-                raise DataError(
-                    f"fold {fold} has no {'test' if train.any() else 'training'} rows; use fewer folds."
-                )
+                side = "test" if train.any() else "training"
+                raise DataError(f"fold {fold} has no {side} rows; use fewer folds.")
             yield np.flatnonzero(train), np.flatnonzero(test)
 
     def _parts(self, index: pd.Index, groups: Any) -> np.ndarray | None:
@@ -247,15 +246,11 @@ class PanelSplit:
     def _blocks(self, dates: pd.DatetimeIndex) -> list[pd.DatetimeIndex]:
         """Return the test dates of each fold."""
         days = dates.unique().sort_values()
-        tested = [
-            day
-            for day in days
-            if _closed(days, day, self.purge, self.embargo, self.period).any() and day > days[0]
-        ]
+        tested = [day for day in days if _closed(days, day, self.purge, self.embargo, self.period).any()]
         if len(tested) < self.n_splits:
             raise DataError(
-                f"n_splits={self.n_splits} needs as many dates after the first closed window; {len(tested)} of "
-                f"{len(days)} dates are. Use fewer folds, a shorter purge or more dates."
+                f"n_splits={self.n_splits} needs as many dates after the first closed window; {len(tested)} "
+                f"of {len(days)} dates are. Use fewer folds, a shorter purge or more dates."
             )
         return [pd.DatetimeIndex(block) for block in np.array_split(np.array(tested), self.n_splits)]
 
@@ -264,7 +259,7 @@ def _dates(index: pd.Index) -> pd.DatetimeIndex:
     """Return the dates of the rows."""
     if "as_of" not in index.names:
         raise DataError(
-            f"index needs a level 'as_of'; got levels {list(index.names)}. Build features with a list of dates."
+            f"index needs a level 'as_of'; got {list(index.names)}. Build features with a list of dates."
         )
     return pd.DatetimeIndex(index.get_level_values("as_of"))
 
