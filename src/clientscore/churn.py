@@ -38,7 +38,7 @@ class ChurnModel(BaseEstimator):
         the causes that occur.
     churn_causes : sequence of str, default ("hard_attrition", "silent_attrition")
         Causes that count as churn; at least one of them must occur.
-    max_rows : int, default 200_000
+    max_rows : int, default 100_000
         Budget of person-period rows, see `CompetingHazard`.
     min_events : int, default 20
         A cause with fewer events gets the same hazard for every client and period.
@@ -46,7 +46,7 @@ class ChurnModel(BaseEstimator):
         Bags of the boosted card.
     max_rounds : int, default 400
         Most boosting rounds of a bag.
-    learning_rate : float, default 0.05
+    learning_rate : float, default 0.1
         Step of one round, in (0, 1].
     random_state : int, default None
         Seed; None: another one every time.
@@ -86,11 +86,11 @@ class ChurnModel(BaseEstimator):
         horizons: Sequence[int] = (3, 6, 12),
         causes: Sequence[str] | Mapping[Any, str] | None = None,
         churn_causes: Sequence[str] = ("hard_attrition", "silent_attrition"),
-        max_rows: int = 200_000,
+        max_rows: int = 100_000,
         min_events: int = 20,
         n_bags: int = 2,
         max_rounds: int = 400,
-        learning_rate: float = 0.05,
+        learning_rate: float = 0.1,
         random_state: int | None = None,
     ) -> None:
         self.horizons = horizons

@@ -6,6 +6,7 @@ all causes and survival add to 1.
 
 from __future__ import annotations
 
+from .checks import client_numbers
 from .estimator import CompetingHazard
 
-__all__ = ["CompetingHazard"]
+__all__ = ["CompetingHazard", "client_numbers"]

@@ -59,7 +59,7 @@ class CompetingHazard(BaseEstimator):
         Bags of the boosted card.
     max_rounds : int, default 400
         Most boosting rounds of a bag; early stopping on held-out clients usually ends it sooner.
-    learning_rate : float, default 0.05
+    learning_rate : float, default 0.1
         Step of one round, in (0, 1].
     random_state : int, default None
         Seed of sampling and bags; None: another one every time.
@@ -115,7 +115,7 @@ class CompetingHazard(BaseEstimator):
         max_bins: int = 63,
         n_bags: int = 2,
         max_rounds: int = 400,
-        learning_rate: float = 0.05,
+        learning_rate: float = 0.1,
         random_state: int | None = None,
     ) -> None:
         self.n_periods = n_periods
@@ -165,6 +165,7 @@ class CompetingHazard(BaseEstimator):
         check_rows(X, periods, in_time)
         in_time[periods > self.n_periods] = None
         codes_event, causes = encode_events(in_time, self.causes)
+        periods = np.minimum(periods, self.n_periods)
         counts = np.bincount(codes_event, minlength=len(causes) + 1)[1:]
         check_counts(causes, counts, self.n_periods)
 

@@ -1,0 +1,193 @@
+"""What for: the purpose of a need, from the ratios that moved, and the products that went with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+_LEVELS = np.linspace(0.0, 1.0, 201)
+_PRIOR_DRAWINGS = 20.0  # weight of the overall product shares in a purpose's own
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One sign of a purpose.
+
+    Parameters
+    ----------
+    feature : str
+        Feature that is read.
+    high : bool, default True
+        Whether high values speak for the purpose (else low ones).
+    weight : float, default 1.0
+        Weight among the signs of the purpose that could be read.
+    beyond : float, default None
+        Level that the value must pass (upwards if `high`, else downwards), or the sign is silent; None:
+        always read.
+    """
+
+    feature: str
+    high: bool = True
+    weight: float = 1.0
+    beyond: float | None = None
+
+
+PURPOSES: dict[str, tuple[Evidence, ...]] = {
+    "working_capital": (
+        Evidence("cash_cycle_days_change_1y", weight=2.0),
+        Evidence("dso_days_change_1y"),
+        Evidence("dio_days_change_1y"),
+        Evidence("dpo_days_change_1y", high=False),
+        Evidence("revenue_growth_1y"),
+        Evidence("working_capital_to_assets", high=False),
+    ),
+    "refinancing": (
+        Evidence("maturity_share_12m", weight=3.0, beyond=0.0),
+        Evidence("maturity_share_6m", beyond=0.0),
+        Evidence("short_term_debt_share"),
+        Evidence("debt_to_ebitda"),
+    ),
+    "capex": (
+        Evidence("capex_to_depreciation", weight=2.0),
+        Evidence("fixed_assets_to_assets_change_1y", weight=2.0),
+        Evidence("fixed_assets_to_assets"),
+        Evidence("planned_financing_to_limit", beyond=0.0),
+    ),
+    "trade": (
+        Evidence("dio_days", weight=2.0),
+        Evidence("dpo_days"),
+        Evidence("asset_turnover"),
+        Evidence("fixed_assets_to_assets", high=False),
+    ),
+    "growth": (
+        Evidence("revenue_growth_1y", weight=2.0),
+        Evidence("assets_growth_1y", weight=2.0),
+        Evidence("sector_growth"),
+        Evidence("products_change_12m", beyond=0.0),
+    ),
+    "liquidity_stress": (
+        Evidence("utilization", weight=2.0, beyond=0.8),
+        Evidence("utilization_change_12m", beyond=0.0),
+        Evidence("current_ratio", high=False),
+        Evidence("cash_ratio", high=False),
+        Evidence("dpd_max_12m", weight=2.0, beyond=0.0),
+        Evidence("interest_cover", high=False),
+    ),
+}
+
+
+class PurposeRules:
+    """Purposes scored on what is usual in the training book.
+
+    A sign speaks as loudly as its value is unusual: the share of training rows below it (above it, where
+    low values speak), ties half.  A purpose's raw score is the weighted mean of the signs that can be read;
+    its score is the share of training rows whose raw score lies below.  So each score is uniform over the
+    training book, and purposes with many and with few signs compare.  A missing value is not read, never
+    counted as absent; a purpose without a readable sign has a missing score.
+
+    Attributes
+    ----------
+    grids : dict of str to ndarray
+        Quantiles (0, 0.5 %, ..., 100 %) of every sign's feature.
+    scores : dict of str to ndarray
+        Quantiles of every purpose's raw score.
+    """
+
+    def __init__(self, grids: dict[str, Floats], scores: dict[str, Floats]) -> None:
+        self.grids = grids
+        self.scores = scores
+
+    @classmethod
+    def fit(cls, X: pd.DataFrame) -> PurposeRules:
+        """Learn the quantiles of the features that are there."""
+        wanted = dict.fromkeys(sign.feature for signs in PURPOSES.values() for sign in signs)
+        grids = {name: _grid(X[name]) for name in wanted if name in X}
+        rules = cls({name: grid for name, grid in grids.items() if grid.size}, {})
+        raw = {purpose: rules._raw(X, purpose)[0] for purpose in PURPOSES}
+        found = {purpose: _grid(pd.Series(values)) for purpose, values in raw.items()}
+        rules.scores = {purpose: grid for purpose, grid in found.items() if grid.size}
+        return rules
+
+    def score(self, X: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return the scores in [0, 1] and the loudest sign, one column a purpose."""
+        scores, signs = {}, {}
+        for purpose in PURPOSES:
+            raw, names = self._raw(X, purpose)
+            grid = self.scores.get(purpose)
+            scores[purpose] = np.full(len(X), np.nan) if grid is None else _position(grid, raw)
+            signs[purpose] = names
+        return pd.DataFrame(scores, index=X.index), pd.DataFrame(signs, index=X.index).astype("str")
+
+    def to_state(self) -> dict[str, Any]:
+        """Return the rules as dicts of arrays."""
+        return {"grids": dict(self.grids), "scores": dict(self.scores)}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> PurposeRules:
+        """Return the rules that `to_state` wrote."""
+        return cls(dict(state["grids"]), dict(state["scores"]))
+
+    def _raw(self, X: pd.DataFrame, purpose: str) -> tuple[Floats, NDArray[Any]]:
+        """Weighted mean strength of the signs of a purpose, and the name of the loudest."""
+        total, weight, best = np.zeros(len(X)), np.zeros(len(X)), np.full(len(X), -1.0)
+        name = np.full(len(X), None, dtype=object)
+        for sign in PURPOSES[purpose]:
+            if sign.feature not in self.grids or sign.feature not in X:
+                continue
+            strength = self._strength(X[sign.feature], sign)
+            read = ~np.isnan(strength)
+            total[read] += sign.weight * strength[read]
+            weight[read] += sign.weight
+            louder = read & (sign.weight * strength > best)
+            best[louder] = sign.weight * strength[louder]
+            name[louder] = sign.feature
+        mean = np.divide(total, weight, out=np.full(len(X), np.nan), where=weight > 0)
+        return mean, name
+
+    def _strength(self, column: pd.Series, sign: Evidence) -> Floats:
+        """How unusual each value is in the sign's direction, in [0, 1]."""
+        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        position = _position(self.grids[sign.feature], values)
+        strength = position if sign.high else 1.0 - position
+        if sign.beyond is not None:
+            silent = values <= sign.beyond if sign.high else values >= sign.beyond
+            strength = np.where(silent, 0.0, strength)
+        return strength
+
+
+def product_shares(purpose: pd.Series, product: pd.Series) -> pd.DataFrame:
+    """Learn how often each product went with each purpose, drawn towards the overall shares.
+
+    Returns a frame: index purpose (``all`` for clients without one), one column a product, rows adding to 1.
+    """
+    overall = product.value_counts(normalize=True).sort_index()
+    rows = {"all": overall}
+    for name in PURPOSES:
+        own = product[(purpose == name).to_numpy()].value_counts().reindex(overall.index, fill_value=0)
+        rows[name] = (own + _PRIOR_DRAWINGS * overall) / (own.sum() + _PRIOR_DRAWINGS)
+    return pd.DataFrame(rows).T
+
+
+def _grid(column: pd.Series) -> Floats:
+    """Quantiles of what is there, empty where nothing is."""
+    values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    values = values[np.isfinite(values)]
+    return np.quantile(values, _LEVELS) if len(values) else np.empty(0)
+
+
+def _position(grid: Floats, values: Floats) -> Floats:
+    """Share of the training rows below, ties half; missing stays missing."""
+    filled = np.where(np.isnan(values), 0.0, values)
+    low = np.searchsorted(grid, filled, side="left")
+    high = np.searchsorted(grid, filled, side="right")
+    return np.where(np.isnan(values), np.nan, (low + high) / (2.0 * len(grid)))

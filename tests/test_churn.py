@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+
+from clientscore.churn import ChurnModel
+from clientscore.exceptions import DataError, InvalidParameterError, MissingColumnError
+from clientscore.metrics import aalen_johansen, auc, brier_skill
+
+
+def book(n, seed, periods=12):
+    """Clients that leave because of service, go silent as balances fall, or default on leverage."""
+    rng = np.random.default_rng(seed)
+    names = ["response_hours_mean_3m", "balance_change_3m", "debt_to_ebitda", "noise"]
+    X = pd.DataFrame(rng.normal(size=(n, 4)), columns=names, index=pd.Index(range(n), name="client_id"))
+    response, balance, debt = (X[[name]].to_numpy() for name in names[:3])
+    period = np.arange(periods)
+    lines = {
+        "hard_attrition": -4.8 + 0.8 * response + 0 * period,
+        "silent_attrition": -4.3 - 0.9 * balance + 0.04 * period,
+        "default": -5.5 + 1.0 * debt + 0 * period,
+    }
+    odds = np.exp(np.stack(list(lines.values()), axis=2))
+    edges = np.cumsum(odds / (1 + odds.sum(axis=2, keepdims=True)), axis=2)
+    draw = rng.random((n, periods))
+    left = draw < edges[:, :, -1]
+    first = np.where(left.any(axis=1), left.argmax(axis=1), periods - 1)
+    which = (draw[np.arange(n), first][:, None] >= edges[np.arange(n), first, :-1]).sum(axis=1)
+    cause = np.array(list(lines), dtype=object)[which]
+    target = pd.DataFrame(
+        {"duration": first + 1, "event": np.where(left.any(axis=1), cause, None)}, index=X.index
+    )
+    return X, target
+
+
+@pytest.fixture(scope="module")
+def train():
+    return book(8000, 1)
+
+
+@pytest.fixture(scope="module")
+def churn(train):
+    return ChurnModel(random_state=0, max_rows=50_000).fit(*train)
+
+
+def test_frames_have_the_rows_of_x_and_add_to_one(churn, train):
+    X = train[0].head(500)
+    gone = churn.predict_cumulative_incidence(X)
+    assert gone.columns.names == ["cause", "horizon"]
+    assert list(gone.columns.unique("cause")) == ["default", "hard_attrition", "silent_attrition"]
+    assert gone.index.equals(X.index)
+    there = churn.predict_survival(X)
+    for horizon in (3, 6, 12):
+        total = gone.xs(horizon, axis=1, level="horizon").sum(axis=1) + there[horizon]
+        np.testing.assert_allclose(total, 1.0, atol=1e-12)
+        expected = gone["hard_attrition"][horizon] + gone["silent_attrition"][horizon]
+        np.testing.assert_allclose(churn.predict_churn(X)[horizon], expected, atol=1e-15)
+
+
+def test_out_of_sample_it_ranks_and_beats_the_base_rate(churn, train):
+    X, target = book(8000, 2)
+    left = target["event"].isin(["hard_attrition", "silent_attrition"])
+    base = aalen_johansen(*train[1].to_numpy().T, horizons=[12]).loc[12]
+    risk = churn.predict_churn(X)[12]
+    assert auc(left, risk) > 0.68
+    assert brier_skill(left, risk, base_rate=base["hard_attrition"] + base["silent_attrition"]) > 0.07
+    assert risk.mean() == pytest.approx(left.mean(), rel=0.05)
+
+
+def test_drivers_are_the_planted_ones(churn):
+    X, _ = book(2000, 3)
+    slow = X.assign(response_hours_mean_3m=2.5, balance_change_3m=0.0, debt_to_ebitda=0.0, noise=0.0)
+    drivers = churn.drivers(slow.head(5), n=2)
+    assert list(drivers.columns) == ["driver_1", "driver_2"]
+    assert (drivers["driver_1"] == "response_hours_mean_3m").all()
+    fleeing = slow.assign(response_hours_mean_3m=0.0, balance_change_3m=-2.5)
+    assert (churn.drivers(fleeing.head(5))["driver_1"] == "balance_change_3m").all()
+    indebted = slow.assign(debt_to_ebitda=2.5)
+    assert (churn.drivers(indebted.head(5), cause="default")["driver_1"] == "debt_to_ebitda").all()
+
+
+def test_a_client_without_raised_risk_has_no_driver(churn, train):
+    X = train[0]
+    calm = churn.hazard_.drivers(X, list(churn.churn_causes_)).max(axis=1).idxmin()
+    drivers = churn.drivers(X.loc[[calm]], n=6)
+    assert drivers.shape == (1, 6)
+    assert drivers.isna().all(axis=None)
+
+
+def test_the_expected_month_is_that_of_the_curve(churn, train):
+    X = train[0].head(50)
+    month = churn.expected_month(X)
+    assert month.between(1, 12).all()
+    curve = churn.hazard_.predict_incidence(X, range(1, 13))[:, :, 1:].sum(axis=2)
+    by_hand = 12 - curve[:, :-1].sum(axis=1) / curve[:, -1]  # sum of (1 - F(t) / F(12)), t = 0..11
+    np.testing.assert_allclose(month, by_hand)
+
+
+def test_summary_says_what_was_learned(churn, train):
+    table = churn.summary()
+    counts = train[1]["event"].value_counts()
+    assert table["events"].to_dict() == counts.to_dict()
+    assert table["churn"].to_dict() == {
+        "default": False,
+        "hard_attrition": True,
+        "silent_attrition": True,
+    }
+    assert (table["form"] == "card").all()
+    assert (table["sampled_share"] < 1).all()
+
+
+def test_state_round_trip_predicts_identically(churn, train):
+    X = train[0].head(100)
+    state = churn.to_state()
+    json.dumps(state, default=np.ndarray.tolist)
+    again = ChurnModel.from_state(state)
+    pd.testing.assert_frame_equal(
+        again.predict_cumulative_incidence(X), churn.predict_cumulative_incidence(X)
+    )
+    pd.testing.assert_frame_equal(again.drivers(X), churn.drivers(X))
+    pd.testing.assert_frame_equal(again.summary(), churn.summary())
+    assert again.horizons == (3, 6, 12)
+
+
+def test_yearly_books_with_other_causes(train):
+    X, target = book(3000, 4, periods=1)
+    target["event"] = (
+        target["event"].map({"default": 1, "hard_attrition": 2, "silent_attrition": 2}).fillna(0)
+    )
+    names = {1: "bankrupt", 2: "other"}
+    model = ChurnModel(horizons=(1,), causes=names, churn_causes=("other",), max_rounds=60, random_state=0)
+    model.fit(X, target)
+    assert model.causes_ == ("bankrupt", "other")
+    risk = model.predict_churn(X)
+    assert list(risk.columns) == [1]
+    assert risk[1].mean() == pytest.approx((target["event"] == 2).mean(), rel=1e-3)
+
+
+def test_churn_causes_that_do_not_occur_are_left_out(train):
+    X, target = train
+    only_hard = target.assign(event=target["event"].where(target["event"] != "silent_attrition", None))
+    model = ChurnModel(horizons=(3,), max_rounds=20, random_state=0).fit(X, only_hard)
+    assert model.churn_causes_ == ("hard_attrition",)
+    with pytest.raises(InvalidParameterError, match="Did you mean 'hard_attrition'"):
+        ChurnModel(horizons=(3,), churn_causes=("hard_atrition",), max_rounds=5).fit(X, only_hard)
+
+
+def test_rows_of_one_client_share_a_group(train):
+    X, target = train
+    dates = pd.MultiIndex.from_product([range(100), pd.to_datetime(["2024-01-01", "2024-04-01"])])
+    panel = dates.set_names(["client_id", "as_of"])
+    model = ChurnModel(horizons=(3,), max_rounds=10, random_state=0)
+    model.fit(X.head(200).set_axis(panel, axis=0), target.head(200).set_axis(panel, axis=0))
+    assert model.predict_churn(X.head(200).set_axis(panel, axis=0)).index.equals(panel)
+
+
+def test_bad_input_is_named(churn, train):
+    X, target = train
+    with pytest.raises(MissingColumnError, match=r"'event' is missing. Did you mean 'events'"):
+        ChurnModel().fit(X, target.rename(columns={"event": "events"}))
+    with pytest.raises(DataError, match="index of X"):
+        ChurnModel().fit(X, target.iloc[::-1])
+    with pytest.raises(InvalidParameterError, match="horizons must hold at least one"):
+        ChurnModel(horizons=()).fit(X, target)
+    with pytest.raises(InvalidParameterError, match="horizons must be a whole number"):
+        ChurnModel(horizons=(0,)).fit(X, target)
+    short = target["duration"] < 6
+    with pytest.raises(InvalidParameterError, match="longest duration in training, 5"):
+        ChurnModel(max_rounds=5).fit(X[short], target[short])
+    with pytest.raises(InvalidParameterError, match="n must be"):
+        churn.drivers(X, n=0)
+
+
+def test_it_is_a_scikit_learn_estimator():
+    model = ChurnModel(horizons=(6,), random_state=3)
+    assert clone(model).get_params() == model.get_params()
