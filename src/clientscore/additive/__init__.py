@@ -16,8 +16,9 @@
 from __future__ import annotations
 
 from ._bins import FeatureBins, encode, fit_bins
-from ._boosted import BoostReport, learn_boosted
+from ._boosted import learn_boosted
 from ._card import AdditiveCard, Term
+from ._report import BoostReport
 from ._woe import learn_woe
 
 __all__ = [

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from clientscore._checks import check_integer, check_interval, check_option, did_you_mean
-from clientscore.exceptions import DataError, InvalidParameterError
+from clientscore._checks import check_integer, check_interval, check_option
 
 from ._bags import Bag, BoostSettings, Design, build_matrix, column_positions, held_folds, train_bags
 from ._card import AdditiveCard, Term
 from ._fold import Fold, Pair
 from ._purify import cell_weights, purify_pair
+from ._report import BoostReport, base_loss, mean_loss
+from ._rules import check_target, check_weight, fixed_pairs, monotone_signs
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -30,53 +31,6 @@ _LINKS: dict[str, Link] = {"binary": "logit", "multiclass": "multilogit", "regre
 _COUNT_ROWS = 50_000  # rows that weigh the cells of a pair
 _AUTO_PAIRS = 400  # beyond this many pairs "auto" screens them on one bag
 _AUTO_SPREAD = 0.01  # "auto" drops tables whose joint spread is below this share of the score's
-_SIGNS = {"increasing": 1, "decreasing": -1}
-
-
-@dataclass(frozen=True, eq=False)
-class BoostReport:
-    """What boosting found out on the way.
-
-    Attributes
-    ----------
-    out_of_bag : ndarray of shape (n,), or (n, n_outputs) for several outputs
-        Raw decision of each row, the mean over the bags that held it out; NaN where none did.
-    rounds : tuple of int
-        Rounds of each bag after early stopping.
-    loss : float
-        Weighted mean loss of the out-of-bag decisions (log loss, or squared error); NaN without any.
-    base_loss : float
-        The same loss of the constant decision.
-    pairs : DataFrame
-        Columns feature_1, feature_2, spread (standard deviation over training rows), kept; strongest first.
-    dropped_spread : float
-        Standard deviation over training rows of everything dropped, in the decision's unit; 0 if nothing was.
-    screened : bool
-        Whether pairs were chosen on one bag and the card refitted with them.
-    """
-
-    out_of_bag: NDArray[np.float64]
-    rounds: tuple[int, ...]
-    loss: float
-    base_loss: float
-    pairs: pd.DataFrame
-    dropped_spread: float
-    screened: bool
-
-    def frame(self) -> pd.DataFrame:
-        """Return the pairs, strongest first."""
-        return self.pairs
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the figures as JSON scalars and lists."""
-        return {
-            "rounds": list(self.rounds),
-            "loss": self.loss,
-            "base_loss": self.base_loss,
-            "n_pairs": int(self.pairs["kept"].sum()),
-            "dropped_spread": self.dropped_spread,
-            "screened": self.screened,
-        }
 
 
 def learn_boosted(
@@ -190,14 +144,14 @@ def learn_boosted(
         learning_rate=learning_rate,
         feature_fraction=feature_fraction,
         min_rows_leaf=min_rows_leaf,
-        monotone=_monotone_signs(monotone, bins, objective),
+        monotone=monotone_signs(monotone, bins, objective),
     )
-    return _Learner(codes, tuple(bins), y, objective, tuple(outputs), sample_weight, groups).learn(
+    return Learner(codes, tuple(bins), y, objective, tuple(outputs), sample_weight, groups).learn(
         settings, interactions, n_bags, valid_share, np.random.default_rng(random_state)
     )
 
 
-class _Learner:
+class Learner:
     """The data of one call of learn_boosted, and its steps."""
 
     def __init__(
@@ -212,8 +166,8 @@ class _Learner:
     ) -> None:
         self.n_rows = len(codes)
         n_classes = len(outputs) + 1 if objective == "multiclass" else 1
-        target = _check_target(y, codes, bins, objective, n_classes)
-        weight = _check_weight(sample_weight, len(codes))
+        target = check_target(y, codes, bins, objective, n_classes)
+        weight = check_weight(sample_weight, len(codes))
         self.used = np.flatnonzero(weight > 0)
         self.codes, self.weight, self.y = codes[self.used], weight[self.used], target[self.used]
         self.groups = None
@@ -246,7 +200,7 @@ class _Learner:
         seeds = [int(seed) for seed in rng.integers(2**31 - 1, size=n_bags)]
         self._sample = self._sample_rows(rng)
         limit = self._pair_limit(interactions)
-        fixed = _fixed_pairs(interactions, self.bins)
+        fixed = fixed_pairs(interactions, self.bins)
         if fixed is not None:
             settings = replace(settings, pairs=fixed, depth=2 if fixed else 1)
         bags: list[Bag] = []
@@ -380,8 +334,8 @@ class _Learner:
         out[self.used[seen]] = relative
         loss, base = np.nan, np.nan
         if seen.any():
-            loss = _mean_loss(self.objective, relative, self.y[seen], self.weight[seen])
-            base = _base_loss(self.objective, self.y[seen], self.weight[seen])
+            loss = mean_loss(self.objective, relative, self.y[seen], self.weight[seen])
+            base = base_loss(self.objective, self.y[seen], self.weight[seen])
         names = [one.name for one in self.bins]
         ranked = sorted(spreads, key=lambda pair: -spreads[pair])
         table = pd.DataFrame(
@@ -403,94 +357,3 @@ def _spread(values: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray
     """Return the weighted standard deviation of every column."""
     mean = np.average(values, axis=0, weights=weight)
     return np.asarray(np.sqrt(np.average(np.square(values - mean), axis=0, weights=weight)))
-
-
-def _mean_loss(
-    objective: str, decision: NDArray[np.float64], y: NDArray[np.float64], weight: NDArray[np.float64]
-) -> float:
-    if objective == "regression":
-        return float(np.average(np.square(decision[:, 0] - y), weights=weight))
-    scores = np.column_stack([np.zeros(len(y)), decision])
-    scores -= scores.max(axis=1, keepdims=True)
-    own = scores[np.arange(len(y)), y.astype(np.intp)]
-    return float(np.average(np.log(np.exp(scores).sum(axis=1)) - own, weights=weight))
-
-
-def _base_loss(objective: str, y: NDArray[np.float64], weight: NDArray[np.float64]) -> float:
-    mean = np.average(y, weights=weight)
-    if objective == "regression":
-        return float(np.average(np.square(y - mean), weights=weight))
-    share = np.bincount(y.astype(np.intp), weights=weight) / weight.sum()
-    return float(-sum(p * np.log(p) for p in share if p > 0))
-
-
-def _check_target(
-    y: ArrayLike, codes: NDArray[Any], bins: Sequence[FeatureBins], objective: str, n_classes: int
-) -> NDArray[np.float64]:
-    target = np.asarray(y, dtype=float)
-    if codes.ndim != 2 or codes.shape[1] != len(bins):
-        raise InvalidParameterError(
-            f"codes must have one column for each of the {len(bins)} bins; got the shape {codes.shape}."
-        )
-    if not len(bins) or not len(codes):
-        raise DataError(f"A card needs rows and features to learn from; got the shape {codes.shape}.")
-    if target.shape != (len(codes),) or not np.isfinite(target).all():
-        raise DataError(f"y must hold one finite number for each of the {len(codes)} rows of codes.")
-    top = {"binary": 1, "multiclass": n_classes - 1}.get(objective)
-    if top is not None and not np.isin(target, np.arange(top + 1)).all():
-        raise DataError(f"y must hold whole numbers from 0 to {top} for the objective {objective!r}.")
-    return target
-
-
-def _check_weight(sample_weight: ArrayLike | None, n: int) -> NDArray[np.float64]:
-    if sample_weight is None:
-        return np.ones(n)
-    weight = np.asarray(sample_weight, dtype=float)
-    if weight.shape != (n,) or not np.isfinite(weight).all() or (weight < 0).any() or not weight.any():
-        raise DataError(f"sample_weight must hold {n} finite numbers >= 0, not all 0.")
-    return weight
-
-
-def _monotone_signs(
-    monotone: Mapping[str, str] | None, bins: Sequence[FeatureBins], objective: str
-) -> tuple[int, ...] | None:
-    if not monotone:
-        return None
-    if objective == "multiclass":
-        raise InvalidParameterError(
-            "monotone is for the objectives 'binary' and 'regression': with several classes a direction of "
-            "one log odds does not bound the others. Leave it out."
-        )
-    kinds = {one.name: one.kind for one in bins}
-    faults = []
-    for name, direction in monotone.items():
-        if name not in kinds:
-            faults.append(f"{name!r} is no feature.{did_you_mean(name, kinds)}")
-        elif kinds[name] == "category":
-            faults.append(f"{name!r} is a category, which has no direction.")
-        if direction not in _SIGNS:
-            faults.append(f"{name!r} must be 'increasing' or 'decreasing'; got {direction!r}.")
-    if faults:
-        raise InvalidParameterError("monotone must map numeric features to a direction.", faults)
-    return tuple(_SIGNS.get(monotone.get(one.name, ""), 0) for one in bins)
-
-
-def _fixed_pairs(interactions: Interactions, bins: Sequence[FeatureBins]) -> tuple[Pair, ...] | None:
-    """Return the pairs that a list (or 0) allows, or None where data decides."""
-    if isinstance(interactions, str):
-        check_option("interactions", interactions, ("auto", "all"))
-        return None
-    if isinstance(interactions, int | np.integer):
-        check_integer("interactions", interactions, low=0)
-        return () if interactions == 0 else None
-    place = {one.name: j for j, one in enumerate(bins)}
-    pairs: set[Pair] = set()
-    for pair in interactions:
-        names = tuple(pair)
-        unknown = [name for name in names if name not in place]
-        if len(names) != 2 or isinstance(pair, str) or unknown or names[0] == names[1]:
-            hint = did_you_mean(unknown[0], place) if unknown and not isinstance(pair, str) else ""
-            raise InvalidParameterError(f"interactions must pair two features; got {pair!r}.{hint}")
-        a, b = sorted(place[name] for name in names)
-        pairs.add((a, b))
-    return tuple(sorted(pairs))

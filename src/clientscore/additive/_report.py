@@ -1,0 +1,79 @@
+"""What boosting reports: out-of-bag decisions, losses, and the pairs it kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class BoostReport:
+    """What boosting found out on the way.
+
+    Attributes
+    ----------
+    out_of_bag : ndarray of shape (n,), or (n, n_outputs) for several outputs
+        Raw decision of each row, the mean over the bags that held it out; NaN where none did.
+    rounds : tuple of int
+        Rounds of each bag after early stopping.
+    loss : float
+        Weighted mean loss of the out-of-bag decisions (log loss, or squared error); NaN without any.
+    base_loss : float
+        The same loss of the constant decision.
+    pairs : DataFrame
+        Columns feature_1, feature_2, spread (standard deviation over training rows), kept; strongest first.
+    dropped_spread : float
+        Standard deviation over training rows of everything dropped, in the decision's unit; 0 if nothing was.
+    screened : bool
+        Whether pairs were chosen on one bag and the card refitted with them.
+    """
+
+    out_of_bag: NDArray[np.float64]
+    rounds: tuple[int, ...]
+    loss: float
+    base_loss: float
+    pairs: pd.DataFrame
+    dropped_spread: float
+    screened: bool
+
+    def frame(self) -> pd.DataFrame:
+        """Return the pairs, strongest first."""
+        return self.pairs
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures as JSON scalars and lists."""
+        return {
+            "rounds": list(self.rounds),
+            "loss": self.loss,
+            "base_loss": self.base_loss,
+            "n_pairs": int(self.pairs["kept"].sum()),
+            "dropped_spread": self.dropped_spread,
+            "screened": self.screened,
+        }
+
+
+def mean_loss(
+    objective: str, decision: NDArray[np.float64], y: NDArray[np.float64], weight: NDArray[np.float64]
+) -> float:
+    """Return the weighted mean log loss, or squared error, of decisions of shape (n, n_outputs)."""
+    if objective == "regression":
+        return float(np.average(np.square(decision[:, 0] - y), weights=weight))
+    scores = np.column_stack([np.zeros(len(y)), decision])
+    scores -= scores.max(axis=1, keepdims=True)
+    own = scores[np.arange(len(y)), y.astype(np.intp)]
+    return float(np.average(np.log(np.exp(scores).sum(axis=1)) - own, weights=weight))
+
+
+def base_loss(objective: str, y: NDArray[np.float64], weight: NDArray[np.float64]) -> float:
+    """Return the loss of the best constant decision."""
+    mean = np.average(y, weights=weight)
+    if objective == "regression":
+        return float(np.average(np.square(y - mean), weights=weight))
+    share = np.bincount(y.astype(np.intp), weights=weight) / weight.sum()
+    return float(-sum(p * np.log(p) for p in share if p > 0))
