@@ -29,9 +29,9 @@ class FinancingNeedForecaster(BaseEstimator):
     """Forecast of the next new drawing: whether and when, how much, what for.
 
     *Whether and when*: a discrete-time hazard of the first new drawing, competing with exit
-    (`CompetingHazard`; the causes of exit count as one).  *How much*: log amounts on a card, Duan's
-    smearing for the mean, so that totals are kept, and split-conformal intervals calibrated out of bag on
-    the latest dates, separately for calm, middle and noisy clients.  *What for*: rules on the ratios that
+    (`CompetingHazard`; the causes of exit count as one).  *How much*: log amounts on a card, a smearing
+    factor for the mean, so that totals are kept, and split-conformal intervals calibrated out of bag on the
+    latest dates, separately for calm, middle and noisy clients.  *What for*: rules on the ratios that
     moved, against what is usual in the training book.  The need seen is the need met here: what other
     lenders meet is unknown.
 
@@ -72,9 +72,9 @@ class FinancingNeedForecaster(BaseEstimator):
 
     References
     ----------
-    Duan (1983), Smearing estimate, doi:10.1080/01621459.1983.10478017.
-    Vovk, Gammerman and Shafer (2005), Algorithmic Learning in a Random World, doi:10.1007/b106715 (Mondrian
-    conformal prediction).
+    Duan (1983), Smearing estimate: a nonparametric retransformation method,
+    doi:10.1080/01621459.1983.10478017. Vovk, Gammerman and Shafer (2005), Algorithmic Learning in a Random
+    World, doi:10.1007/b106715 (Mondrian conformal prediction).
 
     Examples
     --------

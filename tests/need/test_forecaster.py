@@ -1,0 +1,269 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+
+from clientscore.exceptions import DataError, InvalidParameterError, MissingColumnError
+from clientscore.metrics import auc, interval_coverage
+from clientscore.need import FinancingNeedForecaster
+
+PERIODS = 12
+DATES = pd.to_datetime(["2024-01-01", "2024-07-01", "2025-01-01"])
+
+
+def book(n, seed):
+    """Clients at three dates: need, exit, and amounts whose noise depends on one feature; with the truth."""
+    rng = np.random.default_rng(seed)
+    clients = [f"c{i:05d}" for i in range(n // 3)]
+    index = pd.MultiIndex.from_product([clients, DATES], names=["client_id", "as_of"])
+    n = len(index)
+    X = pd.DataFrame(
+        {
+            "maturity_share_12m": np.where(rng.random(n) < 0.5, 0.0, rng.random(n)),
+            "log_assets": rng.normal(10, 1, n),
+            "asset_volatility": rng.random(n),
+            "cash_cycle_days_change_1y": rng.normal(0, 20, n),
+            "capex_to_depreciation": rng.lognormal(0, 0.5, n),
+        },
+        index=index,
+    )
+    need = -4.4 + 2.0 * X["maturity_share_12m"] + 0.3 * (X["log_assets"] - 10)
+    odds = np.exp(np.stack([need.to_numpy(), np.full(n, -4.5)], axis=1))
+    hazard = odds / (1 + odds.sum(axis=1, keepdims=True))
+    draw = rng.random((n, PERIODS))
+    gone = draw < hazard.sum(axis=1)[:, None]
+    first = np.where(gone.any(axis=1), gone.argmax(axis=1), PERIODS - 1)
+    is_need = draw[np.arange(n), first] < hazard[:, 0]
+    event = np.where(gone.any(axis=1), np.where(is_need, "need", "closure"), None)
+    sigma = 0.2 + 1.0 * X["asset_volatility"].to_numpy()
+    middle = X["log_assets"].to_numpy() - 3 + 0.8 * X["maturity_share_12m"].to_numpy()
+    amount = np.exp(middle + sigma * rng.normal(size=n))
+    target = pd.DataFrame(
+        {
+            "duration": first + 1,
+            "event": event,
+            "amount": np.where(event == "need", amount, np.nan),
+            "product": np.where(X["maturity_share_12m"] > 0.3, "term_loan", "revolving_line"),
+        },
+        index=index,
+    )
+    total = hazard.sum(axis=1)
+    truth = pd.DataFrame(
+        {
+            "probability": hazard[:, 0] / total * (1 - (1 - total) ** PERIODS),
+            "mean": np.exp(middle + sigma**2 / 2),
+            "amount": amount,
+            "sigma": sigma,
+        },
+        index=index,
+    )
+    return X, target, truth
+
+
+@pytest.fixture(scope="module")
+def train():
+    return book(15_000, 1)
+
+
+@pytest.fixture(scope="module")
+def need(train):
+    X, target, _ = train
+    return FinancingNeedForecaster(random_state=0, max_rows=60_000).fit(X, target)
+
+
+@pytest.fixture(scope="module")
+def test_book():
+    return book(15_000, 2)
+
+
+@pytest.fixture(scope="module")
+def forecast(need, test_book):
+    return need.predict(test_book[0])
+
+
+def test_columns_are_those_of_the_contract(forecast, test_book):
+    expected = ["need_probability_3m", "need_probability_6m", "need_probability_12m", "need_month"]
+    expected += ["amount_lower", "amount_median", "amount_upper", "amount_mean", "amount_expected"]
+    expected += ["mixture_lower", "mixture_median", "mixture_upper", "purpose"]
+    assert list(forecast.columns[:13]) == expected
+    assert list(forecast.columns[-3:]) == ["product", "product_revolving_line", "product_term_loan"]
+    assert forecast.index.equals(test_book[0].index)
+
+
+def test_the_level_and_the_ranking_of_need(forecast, test_book):
+    _, target, truth = test_book
+    probability = forecast["need_probability_12m"]
+    assert probability.mean() == pytest.approx(truth["probability"].mean(), rel=0.05)
+    assert np.corrcoef(probability, truth["probability"])[0, 1] > 0.95
+    seen = target["event"].eq("need")
+    assert auc(seen, probability) > auc(seen, truth["probability"]) - 0.01
+    assert (forecast["need_probability_3m"] < forecast["need_probability_6m"]).all()
+
+
+def test_the_expected_total_is_kept(forecast, test_book):
+    _, _, truth = test_book
+    expected = (truth["probability"] * truth["mean"]).sum()
+    assert forecast["amount_expected"].sum() == pytest.approx(expected, rel=0.08)
+    product = forecast["need_probability_12m"] * forecast["amount_mean"]
+    np.testing.assert_allclose(forecast["amount_expected"], product)
+
+
+def test_intervals_cover_calm_and_noisy_clients_alike(forecast, test_book):
+    _, target, truth = test_book
+    drawn = target["event"].eq("need").to_numpy()
+    noise = pd.qcut(truth["sigma"], 3, labels=["calm", "middle", "noisy"])
+    seen = forecast[drawn]
+    table = interval_coverage(
+        target["amount"][drawn], seen["amount_lower"], seen["amount_upper"], groups=noise[drawn]
+    )
+    assert table["rows"].min() > 500
+    assert table["coverage"].between(0.85, 0.95).all(), table
+    assert table.loc["all", "coverage"] == pytest.approx(0.9, abs=0.025)
+    width = np.log(seen["amount_upper"] / seen["amount_lower"]).groupby(noise[drawn], observed=True).mean()
+    assert width["noisy"] > 1.8 * width["calm"]
+    assert (seen["amount_lower"] < seen["amount_median"]).all()
+    assert (seen["amount_median"] < seen["amount_upper"]).all()
+
+
+def test_the_mixture_carries_the_zero_and_covers(forecast, test_book):
+    _, target, _ = test_book
+    unlikely = forecast["need_probability_12m"] < 0.5
+    assert (forecast.loc[unlikely, "mixture_median"] == 0).all()
+    likely = forecast["need_probability_12m"] > 0.95
+    assert likely.sum() == 0 or (forecast.loc[likely, "mixture_lower"] > 0).all()
+    drawn = target["amount"].fillna(0.0)
+    assert (drawn <= forecast["mixture_upper"]).mean() == pytest.approx(0.95, abs=0.02)
+    assert (forecast["mixture_upper"] <= forecast["amount_upper"] * (1 + 1e-9)).all()
+
+
+def test_the_month_lies_in_the_window_and_follows_the_date(need, forecast, test_book):
+    X = test_book[0]
+    as_of = X.index.get_level_values("as_of")
+    months = forecast["need_month"].dt.to_period("M").astype("int64").to_numpy()
+    distance = months - pd.Series(as_of).dt.to_period("M").astype("int64").to_numpy()
+    assert distance.min() >= 1
+    assert distance.max() <= 12
+    assert (forecast["need_month"].dt.day == 1).all()
+    curve = need.hazard_.predict_incidence(X.head(3), range(1, 13))[:, :, 1]
+    np.testing.assert_array_equal(distance[:3], 1 + np.diff(curve, prepend=0.0).argmax(axis=1))
+    flat = X.droplevel("as_of").head(5)
+    assert need.predict(flat)["need_month"].isna().all()
+    given = need.predict(flat, as_of="2026-01-15")["need_month"]
+    assert (given >= "2026-02-01").all()
+
+
+def test_purpose_follows_the_ratio_that_moved(need, test_book):
+    X = test_book[0]
+    usual = X.median().to_frame().T
+    cases = pd.concat([usual] * 4, ignore_index=True)
+    cases["maturity_share_12m"] = [0.95, 0.0, 0.0, np.nan]
+    cases["capex_to_depreciation"] = [0.5, 6.0, 0.5, np.nan]
+    cases["cash_cycle_days_change_1y"] = [-40.0, -40.0, 60.0, np.nan]
+    answer = need.predict(cases)
+    assert answer["purpose"].to_list()[:3] == ["refinancing", "capex", "working_capital"]
+    assert pd.isna(answer["purpose"].iloc[3])  # nothing could be read: not evaluated
+    scores = answer.filter(like="purpose_")
+    assert scores.iloc[3].isna().all()
+    assert scores["purpose_liquidity_stress"].isna().all()  # none of its signs is in this book
+    evidence = need.purpose_evidence(cases)
+    assert evidence["evidence"].to_list()[:3] == [
+        "maturity_share_12m",
+        "capex_to_depreciation",
+        "cash_cycle_days_change_1y",
+    ]
+    assert evidence["evidence"].isna().iloc[3]
+    assert (evidence["evidence"].iloc[:3].to_list()) == [
+        evidence[f"evidence_{purpose}"].iloc[row] for row, purpose in enumerate(answer["purpose"][:3])
+    ]
+
+
+def test_products_follow_the_purpose(need, forecast):
+    shares = forecast.filter(regex="product_")
+    np.testing.assert_allclose(shares.sum(axis=1), 1.0)
+    by_purpose = forecast.groupby("purpose")["product_term_loan"].mean()
+    assert by_purpose["refinancing"] > by_purpose["working_capital"] + 0.2
+    assert set(forecast["product"]) == {"term_loan", "revolving_line"}
+    assert list(need.products_.index[:1]) == ["all"]
+
+
+def test_state_round_trip_predicts_identically(need, test_book):
+    X = test_book[0].head(200)
+    state = need.to_state()
+    json.dumps(state, default=np.ndarray.tolist)
+    again = FinancingNeedForecaster.from_state(state)
+    pd.testing.assert_frame_equal(again.predict(X), need.predict(X))
+    pd.testing.assert_frame_equal(again.purpose_evidence(X), need.purpose_evidence(X))
+    pd.testing.assert_frame_equal(again.interval_groups_, need.interval_groups_)
+
+
+def test_yearly_columns_and_no_products(train):
+    X, target, _ = train
+    X, target = X.head(1500), target.head(1500).drop(columns="product")
+    once = target.assign(event=target["event"].where(target["duration"] == 1), duration=1)
+    once["amount"] = once["amount"].where(once["event"] == "need")
+    yearly = FinancingNeedForecaster(horizons=(1,), period="year", max_rounds=20, random_state=0)
+    table = yearly.fit(X, once).predict(X)
+    assert "need_probability_1y" in table
+    assert "product" not in table
+    assert yearly.products_ is None
+    assert (
+        table["need_month"].to_numpy() == X.index.get_level_values("as_of") + pd.DateOffset(years=1)
+    ).all()
+    again = FinancingNeedForecaster.from_state(yearly.to_state())
+    pd.testing.assert_frame_equal(again.predict(X), table)
+
+
+def test_an_empty_book_gives_an_empty_frame(need, forecast, test_book):
+    empty = need.predict(test_book[0].iloc[:0])
+    assert len(empty) == 0
+    assert list(empty.columns) == list(forecast.columns)
+
+
+def test_open_windows_count_for_the_hazard_only(train):
+    X, target, _ = train
+    X, target = X.head(1500), target.head(1500).copy()
+    needs = np.flatnonzero(target["event"] == "need")
+    target.iloc[needs[::2], target.columns.get_loc("amount")] = np.nan
+    model = FinancingNeedForecaster(max_rounds=10, random_state=0).fit(X, target)
+    assert model.hazard_.population_.loc["need", "events"] == len(needs)
+    assert model.interval_groups_["rows"].sum() == len(needs) - len(needs[::2])
+
+
+def test_bad_input_is_named(need, train):
+    X, target, _ = train
+    X, target = X.head(900), target.head(900)
+    with pytest.raises(DataError, match="event must hold 'need' at least once"):
+        FinancingNeedForecaster().fit(X, target.assign(event=None))
+    with pytest.raises(DataError, match=r"(?s)amount must be a number above 0.*zero or negative"):
+        FinancingNeedForecaster().fit(X, target.assign(amount=-target["amount"]))
+    with pytest.raises(DataError, match="not a number"):
+        FinancingNeedForecaster().fit(X, target.assign(amount="much"))
+    with pytest.raises(DataError, match="infinite"):
+        FinancingNeedForecaster().fit(X, target.assign(amount=np.inf))
+    with pytest.raises(DataError, match="known for at least 3 needs; got 0"):
+        FinancingNeedForecaster(max_rounds=5).fit(X, target.assign(amount=np.nan))
+    with pytest.raises(DataError, match="index of X"):
+        FinancingNeedForecaster().fit(X, target.iloc[::-1])
+    with pytest.raises(MissingColumnError, match="'amount' is missing"):
+        FinancingNeedForecaster().fit(X, target.drop(columns="amount"))
+    with pytest.raises(InvalidParameterError, match="longest duration in training, 12"):
+        FinancingNeedForecaster(horizons=(18,), max_rounds=5).fit(X, target)
+    with pytest.raises(MissingColumnError, match="log_assets"):
+        need.predict(X.drop(columns="log_assets"))
+
+
+@pytest.mark.parametrize(
+    "settings", [{"coverage": 1.0}, {"period": "week"}, {"horizons": ()}, {"lead_periods": -1}]
+)
+def test_bad_settings_are_named(settings, train):
+    with pytest.raises(InvalidParameterError, match=next(iter(settings))):
+        FinancingNeedForecaster(**settings).fit(*train[:2])
+
+
+def test_it_is_a_scikit_learn_estimator():
+    model = FinancingNeedForecaster(horizons=(6,), coverage=0.8, random_state=3)
+    assert clone(model).get_params() == model.get_params()
