@@ -1,0 +1,13 @@
+"""Service strategy: from scores, tiers and needs to layer, SLA, products and actions, each with its reason.
+
+The policy is one TOML file (`ServiceStrategy.default_text` is a good start). `recommend` reads columns, not
+models; `check` proves the policy complete; `allocate` places actions where capacities earn most.
+"""
+
+from __future__ import annotations
+
+from ._allocate import Allocation
+from ._check import PolicyReport
+from ._policy import ServiceStrategy
+
+__all__ = ["Allocation", "PolicyReport", "ServiceStrategy"]
