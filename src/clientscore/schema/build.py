@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from clientscore._checks import did_you_mean
 from clientscore.exceptions import SchemaError
 
+from .coherence import coherence_faults
 from .names import fold
 from .spec import ColumnSpec, TableSpec
 
@@ -73,6 +74,14 @@ def parts(given: Mapping[str, Any]) -> dict[str, Any]:
     SchemaError
         With all faults of all tables and columns.
     """
+    result, faults = _parts(given)
+    if faults:
+        raise SchemaError(f"the schema has {len(faults)} fault{'s' * (len(faults) > 1)}.", faults)
+    return result
+
+
+def _parts(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return what can be built of a schema, and everything that is wrong."""
     faults = _strangers(given, _TOP, "the schema")
     events = _mapping(given.get("events", {}), "events", faults)
     faults += _strangers(events, _EVENTS, "events")
@@ -84,13 +93,14 @@ def parts(given: Mapping[str, Any]) -> dict[str, Any]:
     if "churn_causes" in given:
         result["churn_causes"] = _words(given["churn_causes"], "churn_causes", faults)
     if "exits" in events:
-        result["exit_events"] = _mapping(events["exits"], "events.exits", faults)
+        result["exit_events"] = dict(_mapping(events["exits"], "events.exits", faults))
     for name in ("default", "drawing"):
         if name in events:
             result[f"{name}_events"] = _words(events[name], f"events.{name}", faults)
-    if faults:
-        raise SchemaError(f"the schema has {len(faults)} fault{'s' * (len(faults) > 1)}.", faults)
-    return result | {"tables": tables}
+    result["tables"] = {name: table for name, table in tables.items() if table is not None}
+    broken = "clients" in tables and tables["clients"] is None
+    clash = coherence_faults(result)
+    return result, faults + [fault for fault in clash if not (broken and "'clients' is missing" in fault)]
 
 
 def _table(name: str, given: Any, faults: list[str]) -> TableSpec | None:
@@ -198,10 +208,7 @@ def overridden(base: State, user: Mapping[str, Any]) -> State:
     events = _mapping(user.get("events", {}), "events", faults)
     faults += _strangers(events, _EVENTS, "events")
     _override_events(base, events, faults)
-    try:
-        parts(base)
-    except SchemaError as error:
-        faults += [fault for fault in error.faults if fault not in faults]
+    faults += [fault for fault in _parts(base)[1] if fault not in faults]
     if faults:
         raise SchemaError(f"the schema file has {len(faults)} fault{'s' * (len(faults) > 1)}.", faults)
     return base

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
 from clientscore.catalogue import pillar_of
 from clientscore.exceptions import SchemaError
 
 from .build import default_state, overridden, parts, read_toml, to_state
-from .names import fold
-from .spec import TableSpec, shared_aliases
+from .coherence import SILENT, Period, coherence_faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from .spec import TableSpec
+
 __all__ = ["ClientSchema"]
 
-SchemaPeriod = Literal["month", "quarter", "year"]
-
-SILENT = "silent_attrition"
 _EXITS = {
     "closure": "hard_attrition",
     "default": "default",
@@ -70,58 +68,16 @@ class ClientSchema:
     tables: Mapping[str, TableSpec]
     currency: str = "CNY"
     publication_lag_days: int = 120
-    period: SchemaPeriod = "month"
+    period: Period = "month"
     exit_events: Mapping[str, str] = field(default_factory=lambda: dict(_EXITS))
     default_events: tuple[str, ...] = ("default",)
     drawing_events: tuple[str, ...] = ("drawing",)
     churn_causes: tuple[str, ...] = ("hard_attrition", SILENT)
 
     def __post_init__(self) -> None:
-        faults = self._faults()
+        faults = coherence_faults(vars(self))
         if faults:
             raise SchemaError(f"the schema has {len(faults)} fault{'s' * (len(faults) > 1)}.", faults)
-
-    def _faults(self) -> list[str]:
-        """List what does not fit together."""
-        faults = []
-        if not isinstance(self.currency, str) or not self.currency.strip():
-            faults.append(f'currency must be a code such as "CNY"; got {self.currency!r}')
-        if self.period not in get_args(SchemaPeriod):
-            faults.append(f"period must be one of 'month', 'quarter', 'year'; got {self.period!r}")
-        lag = self.publication_lag_days
-        if not isinstance(lag, int) or isinstance(lag, bool) or lag < 0:
-            faults.append(f"publication_lag_days must be a whole number of at least 0; got {lag!r}")
-        if "clients" not in self.tables:
-            faults.append("the table 'clients' is missing")
-        faults += shared_aliases({name: table.aliases for name, table in self.tables.items()}, "table")
-        return faults + self._event_faults()
-
-    def _event_faults(self) -> list[str]:
-        """List what is wrong with the words of events and causes."""
-        faults: list[str] = []
-        exits = self.exit_events
-        faults += [
-            f"default event {word!r} is no exit; add it to exits with its cause"
-            for word in self.default_events
-            if word not in exits
-        ]
-        both = [word for word in self.drawing_events if word in exits]
-        if both:
-            faults.append(f"{', '.join(map(repr, both))} cannot be a drawing and an exit")
-        causes = [*dict.fromkeys(exits.values()), SILENT]
-        faults += [
-            f"churn cause {cause!r} has no exit event; causes are {', '.join(causes)}"
-            for cause in self.churn_causes
-            if cause not in causes
-        ]
-        if {"need", "stay", ""} & set(causes):
-            faults.append("a cause may not be called 'need', 'stay' or ''")
-        words = self.tables["events"].column("event").words() if "events" in self.tables else {}
-        for word in (*exits, *self.drawing_events):
-            level = words.get(fold(word), word)
-            if level != word:
-                faults.append(f"event word {word!r} is read as {level!r}; use {level!r}")
-        return faults
 
     @classmethod
     def default(cls) -> ClientSchema:
