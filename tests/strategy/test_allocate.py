@@ -85,9 +85,8 @@ def test_small_problems_against_every_choice(seed, hours):
 
 
 def test_equal_clients_fill_the_capacity():
-    same = pd.DataFrame(
-        {"client_id": [str(i) for i in range(100)], "action": "call", "value": 5.0, "hours": 2.0}
-    )
+    clients = [str(i) for i in range(100)]
+    same = pd.DataFrame({"client_id": clients, "action": "call", "value": 5.0, "hours": 2.0})
     result = allocate(same, {"rm_hours": 51})
     assert (len(result.frame()), result.value) == (25, 125.0)
 
@@ -125,7 +124,7 @@ def test_bad_input_is_named():
     candidates = problem(5)
     with pytest.raises(InvalidParameterError, match="2 faults") as error:
         allocate(candidates, {"rm_hours": -1, "credits": 5})
-    assert "must be a number in [0, inf]; got -1" in str(error.value)
+    assert "must be a number in [0, inf); got -1" in str(error.value)
     assert "Did you mean 'credit'" in str(error.value)
     with pytest.raises(InvalidParameterError, match="at least one resource"):
         allocate(candidates, {})

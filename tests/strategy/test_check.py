@@ -69,17 +69,14 @@ def test_a_rule_behind_another_is_unreachable():
 
 def test_a_rule_against_an_earlier_table_is_unreachable():
     # The joint grid knows that the watch rule of the layer table never gives a strategic partnership.
-    rule = (
-        """[[tables.service.rules]]
+    rule = f"""[[tables.service.rules]]
 name = "strategic on watch"
-when = { service_layer = "strategic_partnership", watch = true }
-%s
+when = {{ service_layer = "strategic_partnership", watch = true }}
+{THEN}
 
 [[tables.service.rules]]
 name = "watch service"
 """
-        % THEN
-    )
     finding = only_finding(edited(('[[tables.service.rules]]\nname = "watch service"\n', rule)))
     assert (finding["finding"], finding["rule"]) == ("unreachable", "strategic on watch")
 
