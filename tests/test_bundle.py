@@ -139,7 +139,7 @@ def test_an_entry_that_stands_twice_is_refused(saved: Path, tmp_path: Path) -> N
 
 def test_a_resealed_state_of_another_shape_is_a_typed_error(saved: Path, tmp_path: Path) -> None:
     for content in (b"{}", b"[]", b"null", b'{"schema": 1}', b"{" * 100_000):
-        with pytest.raises(BundleFormatError, match="not hold a usable model|not a readable model file"):
+        with pytest.raises(BundleFormatError, match=r"not hold a usable model|not a readable model file"):
             load_model(resealed(saved, tmp_path / "x", "model.json", content))
 
 

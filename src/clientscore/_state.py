@@ -1,7 +1,7 @@
 """The state of a model as plain data: JSON values and numpy arrays, nothing else.
 
 Every learned or decided object has ``to_state`` and ``from_state``. A state is a dict of None, booleans,
-numbers, text, lists, dicts with text keys, and numpy arrays of numbers or booleans. This module takes such a
+numbers, text, lists, dicts with text keys (order kept) and arrays of numbers or booleans. This module takes a
 state apart into one JSON text and a list of arrays, puts it together again, and gives it a digest.
 """
 
@@ -34,9 +34,7 @@ def split_state(state: object) -> tuple[str, list[np.ndarray]]:
     """
     arrays: list[np.ndarray] = []
     tree = _to_json(state, arrays, "state")
-    return json.dumps(
-        tree, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
-    ), arrays
+    return json.dumps(tree, ensure_ascii=False, separators=(",", ":"), allow_nan=False), arrays
 
 
 def join_state(text: str, arrays: Sequence[np.ndarray]) -> Any:
@@ -56,7 +54,7 @@ def join_state(text: str, arrays: Sequence[np.ndarray]) -> Any:
 
 def digest(state: object) -> str:
     """Return the SHA-256 of a state as 64 hexadecimal digits; equal states give equal digests."""
-    text, arrays = split_state(state)
+    text, arrays = split_state(_sorted_keys(state))
     sha = hashlib.sha256(text.encode())
     for array in arrays:
         sha.update(f"{array.dtype.str}{array.shape}".encode())
@@ -77,8 +75,16 @@ def _to_json(value: object, arrays: list[np.ndarray], where: str) -> Any:
         return [_to_json(item, arrays, f"{where}[{i}]") for i, item in enumerate(value)]
     if isinstance(value, dict):
         _check_keys(value, where)
-        return {key: _to_json(value[key], arrays, f"{where}.{key}") for key in sorted(value)}
+        return {key: _to_json(value[key], arrays, f"{where}.{key}") for key in value}
     raise DataError(f"{where} must be plain data (see clientscore._state); got {type(value).__name__}.")
+
+
+def _sorted_keys(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _sorted_keys(value[key]) for key in sorted(value, key=str)}
+    if isinstance(value, list | tuple):
+        return [_sorted_keys(item) for item in value]
+    return value
 
 
 def _array_reference(value: np.ndarray, arrays: list[np.ndarray], where: str) -> dict[str, int]:

@@ -166,7 +166,9 @@ class ChurnModel(BaseEstimator):
         self._check_fitted()
         gone = self.hazard_.predict_incidence(X, self.horizons)
         columns = pd.MultiIndex.from_product([self.causes_, self.horizons], names=["cause", "horizon"])
-        return pd.DataFrame(gone.transpose(0, 2, 1).reshape(len(X), -1), index=X.index, columns=columns)
+        return pd.DataFrame(
+            gone.transpose(0, 2, 1).reshape(len(X), len(columns)), index=X.index, columns=columns
+        )
 
     def predict_survival(self, X: pd.DataFrame) -> pd.DataFrame:
         """Return the probability of still being a client at the end of each horizon.

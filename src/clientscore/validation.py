@@ -129,7 +129,7 @@ def _probability_rows(
     measures = {"AUC": auc, "Brier": brier, "log loss": log_loss}
     if outcome.min() == outcome.max():
         measures.pop("AUC")
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for name, measure in measures.items():
         known = None if truth is None else measure(outcome, truth.loc[y.index].to_numpy())
         rows.append(
@@ -166,7 +166,7 @@ def _churn_rows(
 ) -> list[tuple[Any, ...]]:
     if model.churn_ is None:
         return []
-    causes = list(model.churn_.churn_causes)
+    causes = list(model.churn_.churn_causes_)
     target, before = churn_target(y), churn_target(past)
     horizon = max(model.horizons_)
     base = _base_incidence(before, causes, horizon)

@@ -104,6 +104,8 @@ class ClientModel(BaseEstimator):
         self.lead = lead
         self.random_state = random_state
 
+    reference_: ReferencePopulation | None
+
     # ---------------------------------------------------------------- learning
 
     def fit(self, tables: Mapping[str, pd.DataFrame], as_of: object = None) -> Self:
@@ -201,7 +203,7 @@ class ClientModel(BaseEstimator):
                 "outcomes must hold bad, or exit_duration and exit_cause, or need_duration, need_event and "
                 f"need_amount; got {', '.join(map(str, outcomes.columns)) or 'no column'}."
             )
-        self.reference_: ReferencePopulation | None = None
+        self.reference_ = None
         self.as_of_ = _dates_of(X.index)
         self.strategy_ = self.strategy or ServiceStrategy.default()
         self.tiers_ = self.tiers or TierPolicy.default()
@@ -373,7 +375,9 @@ class ClientModel(BaseEstimator):
         )
         frame["client_id"] = X.index.get_level_values(0).astype("str")
         frame["as_of"] = X.index.get_level_values(1) if X.index.nlevels > 1 else pd.NaT
-        frame["value"] = client_value(frame)
+        for name in {"pd", "size_amount"} - set(frame):
+            frame[name] = np.nan  # not known: the tier says so, and is not evaluated
+        frame["value"] = client_value(frame)["value"]
         return frame
 
     # ---------------------------------------------------------------- state
@@ -422,7 +426,7 @@ class ClientModel(BaseEstimator):
             horizons=tuple(state["horizons"]),
             lead=state["lead"],
         )
-        kinds = {"scorer": ClientScorer, "churn": ChurnModel, "need": FinancingNeedForecaster}
+        kinds: dict[str, Any] = {"scorer": ClientScorer, "churn": ChurnModel, "need": FinancingNeedForecaster}
         for name, kind in kinds.items():
             head = state["heads"][name]
             setattr(model, f"{name}_", None if head is None else kind.from_state(head))
@@ -449,14 +453,14 @@ def _period_start(moment: pd.Timestamp, period: str) -> pd.Timestamp:
 
 
 def _first_known(tables: Mapping[str, pd.DataFrame]) -> pd.Timestamp:
-    """Return the month start after the first dated row of the tables that carry history."""
+    """Return the month from which all tables with history run: before it, events may not be on record."""
     columns = {"statements": "period_end", "facilities": "month", "interactions": "month", "market": "month"}
     firsts = [
         tables[name][column].min() for name, column in columns.items() if name in tables and len(tables[name])
     ]
     if not firsts:
         raise DataError("The book must hold statements, facilities, market or interactions; all are empty.")
-    return _period_start(min(firsts), "month")
+    return _period_start(max(firsts), "month")
 
 
 def _dates_of(index: pd.Index) -> pd.DatetimeIndex:

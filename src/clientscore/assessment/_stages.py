@@ -59,18 +59,18 @@ def churn_columns(
     if churn is None:
         return columns
     incidence = churn.predict_cumulative_incidence(X)
-    causes = [cause for cause in churn.churn_causes if cause in incidence.columns.get_level_values(0)]
+    causes = list(churn.churn_causes_)
     for months, horizon in shown.items():
         columns[f"churn_{months}m"] = incidence.loc[:, [(cause, horizon) for cause in causes]].sum(axis=1)
     last = max(churn.horizons)
     longest = incidence.loc[:, [(cause, last) for cause in causes]]
-    if len(X):
-        columns["churn_cause"] = longest.droplevel(1, axis=1).idxmax(axis=1).astype("str")
+    likeliest = longest.droplevel(1, axis=1).idxmax(axis=1) if len(X) else pd.Series(index=X.index)
+    columns["churn_cause"] = likeliest.astype("str")
     drivers = churn.drivers(X, n=3)
     drivers.columns = [f"churn_driver_{i + 1}" for i in range(drivers.shape[1])]
     columns = columns.join(drivers)
-    columns.loc[silent, :] = None
-    columns.loc[silent, "churn_cause"] = SILENT
+    columns = columns.mask(silent)
+    columns["churn_cause"] = columns["churn_cause"].where(~silent, SILENT)
     return columns
 
 
