@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from ._constants import BURN_IN_MONTHS, SEGMENT_APPROVAL_DAYS, SEGMENT_HOURS, SEGMENT_MEETINGS, Array
 from ._dynamics import Month, amount_law, money, step
 from ._market import Market
 from ._state import MANAGER_QUALITY_SD, Profile, State, draw_profile, opening_state
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Streams of random numbers, one generator per stream and month, so that any month can be run again.
 _MARKET, _OPENING, _STEP, _NEWCOMERS, _OBSERVED = range(5)
@@ -62,9 +64,13 @@ class Book:
         """Return the generator of a stream in a month, the burn-in counted from 0."""
         return np.random.default_rng([self.seed, stream, month + BURN_IN_MONTHS])
 
+    def market_at(self, month: int) -> Market:
+        """Return the market known at the first of a month."""
+        return self.market[month + BURN_IN_MONTHS]
+
     def month_of_year(self, month: int) -> int:
         """Return the calendar month of a month number, 0 = January."""
-        return (self.start.month - 1 + month) % 12
+        return int((self.start.month - 1 + month) % 12)
 
     def state_at(self, month: int) -> State:
         """Return the state of all places at the first of a month, run again from the last checkpoint."""
@@ -76,19 +82,20 @@ class Book:
                 self.generator(_STEP, t),
                 profile,
                 state,
-                self._growth(t),
+                self.growth(t),
                 self.manager_quality,
                 self.month_of_year(t),
             )
             left = np.flatnonzero(what.exit_cause[0])
             if len(left):
-                self._newcomers(t, state, left)
+                self.newcomers(t, state, left)
         return state
 
-    def _growth(self, month: int) -> Array:
-        return self.market[month + BURN_IN_MONTHS].growth
+    def growth(self, month: int) -> Array:
+        """Return the cycle that drives the rates of a month, shape (1, sectors)."""
+        return self.market_at(month).growth
 
-    def _newcomers(self, month: int, state: State, places: Array) -> Profile:
+    def newcomers(self, month: int, state: State, places: Array) -> Profile:
         """Put a newcomer on every place left in a month; it begins with the next one."""
         rng = self.generator(_NEWCOMERS, month)
         profile = draw_profile(rng, len(places), opening=False)
@@ -121,7 +128,7 @@ def _run(book: Book, profile: Profile, state: State) -> None:
     client = np.arange(n_places)
     first = -profile.tenure.astype(np.int64) - BURN_IN_MONTHS
     n_clients = n_places
-    book.client = np.empty((n_months, n_places), dtype=np.int64)
+    book.client = np.empty((n_months + 1, n_places), dtype=np.int64)  # the last row: after the book
     events: list[tuple[Array, ...]] = []
     for t in range(-BURN_IN_MONTHS, n_months):
         if t == 0:  # those who left before the book opens are not part of it
@@ -131,21 +138,21 @@ def _run(book: Book, profile: Profile, state: State) -> None:
             book.client[t] = client
             if t % _CHECKPOINT_EVERY == 0:
                 book.checkpoints[t] = state.copied()
-        law = amount_law(profile, state)
+        law, fallen = amount_law(profile, state), state.fall_age[0] > 0
         what = step(
             book.generator(_STEP, t),
             profile,
             state,
-            book._growth(t),
+            book.growth(t),
             book.manager_quality,
             book.month_of_year(t),
         )
         if t >= 0:
-            _record(book, t, profile, state, what, law)
+            _record(book, t, profile, state, what, law, fallen)
             events.append(_events(t, what))
         left = np.flatnonzero(what.exit_cause[0])
         if len(left):
-            new = book._newcomers(t, state, left)
+            new = book.newcomers(t, state, left)
             profile.put(left, new)
             first[left] = t + 1
             client = client.copy()
@@ -153,6 +160,7 @@ def _run(book: Book, profile: Profile, state: State) -> None:
             n_clients += len(left)
             parts.append(new)
             joined.append(np.full(len(left), t + 1))
+    book.client[n_months] = client
     book.checkpoints[n_months] = state.copied()
     book.profile = Profile.joined(parts)
     book.joined = np.concatenate(joined)
@@ -176,7 +184,7 @@ def _events(t: int, what: Month) -> tuple[Array, ...]:
 
 
 def _record(
-    book: Book, t: int, profile: Profile, state: State, what: Month, law: tuple[Array, Array]
+    book: Book, t: int, profile: Profile, state: State, what: Month, law: tuple[Array, Array], fallen: Array
 ) -> None:
     """Keep a month: state, observations, rates."""
     rng = book.generator(_OBSERVED, t)
@@ -198,6 +206,7 @@ def _record(
         "hours": np.where(rng.random(n) < 0.92, hours, np.nan),
         "days": np.where(asked, days, np.nan),
         "exit_cause": what.exit_cause[0],
+        "fallen": fallen,
         "eta": what.eta[:, 0],
         "frailty": state.frailty[:, 0],
         "repayment_rate": what.repayment_rate[0],

@@ -121,9 +121,9 @@ OWNERSHIP_SHARE: Final = np.array([0.48, 0.14, 0.10, 0.05, 0.23])
 
 # The causes with a frailty, in the order of the leading axis of State.frailty.
 HARD, SILENT, DEFAULT, NEED = range(4)
-FRAILTY_VARIANCE: Final = np.array([0.6, 0.5, 0.8, 0.9])
+FRAILTY_VARIANCE: Final = np.array([0.6, 0.5, 0.5, 0.9])
 # Log monthly rate of a client with all covariates at zero and frailty 1.
-LEVEL: Final = np.log(np.array([0.0080, 0.0230, 0.00075, 0.0200]))
+LEVEL: Final = np.log(np.array([0.0064, 0.0290, 0.00074, 0.0205]))
 BANK_EXIT_LEVEL: Final = float(np.log(0.0004))
 REPAYMENT_RATE: Final = 0.9  # in the month of maturity of a client with term loans only
 MEAN_EXIT_RATE: Final = 0.013  # a month, all causes: the tenures of the opening book
@@ -135,10 +135,10 @@ EXIT_WORDS: Final = ("", "closure", "default", "repayment", "bank_exit")
 # complaints of the last year, older ones fading; 1 in the six months after a change of manager; log of
 # approval days against the median of the segment; percentage points of price above the market.
 SERVICE_DRIVERS: Final = {
-    "response_hours": (0.80, 0.70),
-    "complaints": (0.35, 0.30),
-    "manager_change": (0.60, 0.50),
-    "approval_days": (0.60, 0.50),
+    "response_hours": (1.00, 0.95),
+    "complaints": (0.40, 0.40),
+    "manager_change": (0.70, 0.70),
+    "approval_days": (0.75, 0.70),
     "price": (0.25, 0.30),
 }
 SERVICE_UNITS: Final = {
@@ -152,7 +152,7 @@ SERVICE_UNITS: Final = {
 # A fall of balances and flows: months 1-4 it may prove temporary, later only after long.
 FALL_EARLY_RECOVERY: Final = 0.14
 FALL_EARLY_MONTHS: Final = 4
-FALL_LATE_RECOVERY: Final = 0.08
+FALL_LATE_RECOVERY: Final = 0.10
 FALL_LATE_FROM: Final = 9
 FALL_SPEED: Final = 0.78  # of the way to the new level in a month
 FALL_DEPTH: Final = (0.12, 0.30)

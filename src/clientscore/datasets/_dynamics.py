@@ -36,6 +36,7 @@ from ._state import CONDITION_KEPT, TERM_MONTHS, Profile, State
 
 _CONDITION_SHOCK = 0.75 * float(np.sqrt(1.0 - CONDITION_KEPT**2))
 MANAGER_CHANGES = 0.016  # a month
+MISSING_CELLS = 0.004  # of balances and flows
 
 
 def season_factor(profile: Profile, month_of_year: int) -> Array:
@@ -54,6 +55,8 @@ def money(
     turnover = industry_column("asset_turnover")[profile.industry] * profile.flow_share / 12.0
     inflow = assets * turnover * level * np.exp(0.10 * rng.standard_normal(shape) + 0.08 * state.condition)
     outflow = inflow * np.exp(0.06 * rng.standard_normal(shape) - 0.01 * state.condition)
+    for values in (balance, inflow, outflow):
+        values[rng.random(shape) < MISSING_CELLS] = np.nan
     return balance, inflow, outflow
 
 
@@ -75,6 +78,12 @@ class Month:
     line_renewed: Array
     term_renewed: Array
     utilization: Array
+
+    def default_chance(self, frailty: Array) -> Array:
+        """Return the chance of a default in the month, before it was drawn."""
+        rate = frailty[DEFAULT] * np.exp(self.eta[DEFAULT])
+        total = frailty[HARD] * np.exp(self.eta[HARD]) + rate + self.repayment_rate + self.bank_exit_rate
+        return np.asarray(-np.expm1(-total) * rate / total)
 
 
 def _service_terms(state: State) -> dict[str, Array]:
@@ -100,7 +109,7 @@ def utilization(profile: Profile, state: State) -> Array:
 
 
 def rates(profile: Profile, state: State, growth: Array, month_of_year: int) -> tuple[Array, Array, Array]:
-    """Return log rates `eta` without frailty (4, paths, clients), and the rates of repayment and bank exit."""
+    """Return log rates without frailty (4, paths, clients), and the rates of repayment and bank exit."""
     hard, soft = np.zeros(state.condition.shape), np.zeros(state.condition.shape)
     for part_hard, part_soft in service_eta(state).values():
         hard = hard + part_hard
@@ -109,18 +118,18 @@ def rates(profile: Profile, state: State, growth: Array, month_of_year: int) -> 
     loyal = -0.12 * (state.products - 3.0)
     young = 0.25 * np.exp(-state.months / 24.0)
     use = utilization(profile, state)
-    late = 0.7 * (state.dpd > 0) + 0.9 * (state.dpd > 30) + 0.7 * (state.dpd > 60)
+    late = 0.7 * (state.dpd > 0) + 1.1 * (state.dpd > 30) + 0.9 * (state.dpd > 60)
     building = (state.project_month >= 6) & (state.project_month < 30)
     before_peak = np.cos(2.0 * np.pi * (month_of_year + 2 - profile.peak) / 12.0)
     eta = np.empty((4, *state.condition.shape))
-    eta[HARD] = hard + loyal + young + 0.6 * fallen
+    eta[HARD] = hard + loyal + young + 0.7 * fallen
     eta[SILENT] = soft + 1.3 * loyal + 0.6 * young
     shift = industry_column("default_shift") - 0.25 * (np.arange(4)[:, None] == 2)
     cycle = industry_column("cycle")[profile.industry] * growth
     eta[DEFAULT] = (
         shift[profile.segment, profile.industry]
-        - 0.75 * state.condition
-        + 0.9 * (use - 0.5)
+        - 1.15 * state.condition
+        + 1.3 * (use - 0.5)
         + late
         - 0.25 * cycle
     )
@@ -299,7 +308,7 @@ def _move_condition(rng: np.random.Generator, profile: Profile, state: State, gr
     state.use_noise = 0.85 * state.use_noise + 0.25 * rng.standard_normal(shape)
     turn = rng.random(shape)
     weak = np.exp(-0.8 * state.condition)
-    fresh = np.where(turn < 0.008 * weak, 1.0 + np.floor(29.0 * turn / (0.008 * weak)), 0.0)
+    fresh = np.where(turn < 0.012 * weak, 1.0 + np.floor(29.0 * turn / (0.012 * weak)), 0.0)
     stays = turn < 0.45 / (1.0 + np.exp(0.6 * state.condition))
     state.dpd = np.where(state.dpd > 0, np.where(stays, np.minimum(state.dpd + 30.0, 89.0), 0.0), fresh)
     off = state.plan & (rng.random(shape) < 0.08)

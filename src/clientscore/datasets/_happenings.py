@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
-from ._book import Book
 from ._constants import EXIT_WORDS, INDUSTRIES, INDUSTRY_NAMES, PURPOSES, Array
 from ._rows import Rows, cents, event_dates, texts
+
+if TYPE_CHECKING:
+    from ._book import Book
 
 _WORKING, _REFINANCING, _CAPEX, _TRADE, _GROWTH, _STRESS = range(6)
 _PROJECT_PRODUCTS = ("project_loan", "bridge_loan", "syndicated_loan")
@@ -66,7 +70,7 @@ def events_table(book: Book, ids: object, rng: np.random.Generator) -> pd.DataFr
     left = book.exits
     left_client = book.client[left.month, left.place]
     owed = book.record["term_drawn"][left.month, left.place]
-    line = book.record["utilization"] * book.record["line_limit"] * ~profile.term_only[book.client]
+    line = book.record["utilization"] * book.record["line_limit"] * ~profile.term_only[book.client[:-1]]
     owed = owed + line[left.month, left.place]
     again, where, is_term = book.renewals
     again_client = book.client[again, where]
@@ -77,25 +81,21 @@ def events_table(book: Book, ids: object, rng: np.random.Generator) -> pd.DataFr
     specs = list(INDUSTRIES.values())
     lines = np.array([s.line for s in specs], dtype=object)[again_industry]
     terms = np.array([s.term for s in specs], dtype=object)[again_industry]
-    none = np.full(len(left_client), None, dtype=object)
     words = np.array(EXIT_WORDS, dtype=object)[left.cause]
+    blank = np.full(max(len(left_client), len(again)), None, dtype=object)
     client = np.concatenate([left_client, drawing_client, again_client])
+    moment = np.concatenate([left.time, time, rng.random(len(again))])
+    said = [np.full(len(month), "drawing", dtype=object), np.full(len(again), "renewal", dtype=object)]
+    owed = np.where(np.isin(words, ["default", "repayment"]), owed, np.nan)
     frame = {
-        "date": np.concatenate(
-            [
-                event_dates(book.start, left.month, left.time),
-                event_dates(book.start, month, time),
-                event_dates(book.start, again, rng.random(len(again))),
-            ]
+        "date": event_dates(book.start, np.concatenate([left.month, month, again]), moment),
+        "event": np.concatenate([words, *said]),
+        "amount": np.concatenate([cents(owed), cents(amount), np.round(limit, -2)]),
+        "product": np.concatenate([blank[: len(left_client)], product, np.where(is_term, terms, lines)]),
+        "purpose": np.concatenate(
+            [blank[: len(left_client)], np.array(PURPOSES, dtype=object)[purpose], blank[: len(again)]]
         ),
-        "event": np.concatenate(
-            [words, np.full(len(month), "drawing", dtype=object), np.full(len(again), "renewal", dtype=object)]
-        ),
-        "amount": np.concatenate([cents(np.where(np.isin(words, ["default", "repayment"]), owed, np.nan)),
-                                  cents(amount), np.round(limit, -2)]),
-        "product": np.concatenate([none, product, np.where(is_term, terms, lines)]),
-        "purpose": np.concatenate([none, np.array(PURPOSES, dtype=object)[purpose], np.full(len(again), None, dtype=object)]),
-    }  # fmt: skip
+    }
     order = np.lexsort((frame["date"], client))
     columns = {name: values[order] for name, values in frame.items()}
     columns |= {name: texts(columns[name]) for name in ("event", "product", "purpose")}
@@ -113,11 +113,11 @@ def surveys_table(rows: Rows, rng: np.random.Generator) -> pd.DataFrame:
     service, approval = part.get("service_seen"), part.get("approval_seen")
     satisfaction = 7.4 - 1.3 * service - 0.6 * part.get("complaints_seen") + 1.1 * rng.standard_normal(n)
     speed = 4.83 - 1.6 * approval + 1.6 * rng.standard_normal(n)
-    wants = profile.wants_reports[part.client] ^ (rng.random(n) < 0.0)
+    wants = profile.wants_reports[part.client]
     plan = np.where(part.get("plan"), rng.random(n) < 0.85, rng.random(n) < 0.08)
     amount = part.get("amount_median") * np.exp(0.6 * rng.standard_normal(n))
     amount = np.where(plan, np.round(amount, -4), 0.0)
-    table = pd.DataFrame(
+    return pd.DataFrame(
         {
             "client_id": part.client_id(),
             "answered_at": event_dates(book.start, part.month, rng.random(n)),
@@ -127,4 +127,3 @@ def surveys_table(rows: Rows, rng: np.random.Generator) -> pd.DataFrame:
             "planned_financing_amount": np.where(rng.random(n) < 0.1, np.nan, amount),
         }
     )
-    return table

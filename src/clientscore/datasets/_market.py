@@ -51,7 +51,7 @@ class Market:
     @property
     def growth(self) -> Array:
         """Cycle of every sector, shape (paths, sectors), mean 0 and variance 1 over time."""
-        return _COMMON * self.common[:, None] + np.sqrt(1.0 - _COMMON**2) * self.sector
+        return np.asarray(_COMMON * self.common[:, None] + np.sqrt(1.0 - _COMMON**2) * self.sector)
 
 
 def market_table(path: list[Market], months: pd.DatetimeIndex) -> pd.DataFrame:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from ._book import Book
 from ._constants import BURN_IN_MONTHS, Array
+
+if TYPE_CHECKING:
+    from ._book import Book
 
 
 def texts(values: Any) -> Any:
@@ -25,7 +27,7 @@ def client_ids(n: int) -> Any:
 def month_dates(start: pd.Timestamp, months: Array) -> Array:
     """Return the first days of months counted from `start`."""
     first = np.datetime64(start, "M") + np.asarray(months, dtype=np.int64)
-    return first.astype("datetime64[us]")
+    return np.asarray(first.astype("datetime64[us]"))
 
 
 def event_dates(start: pd.Timestamp, months: Array, time: Array) -> Array:
@@ -33,12 +35,7 @@ def event_dates(start: pd.Timestamp, months: Array, time: Array) -> Array:
     first = np.datetime64(start, "M") + np.asarray(months, dtype=np.int64)
     days = (first + 1).astype("datetime64[D]") - first.astype("datetime64[D]")
     day = 1 + np.floor(time * (days.astype(np.int64) - 1)).astype(np.int64)
-    return (first.astype("datetime64[D]") + day).astype("datetime64[us]")
-
-
-def blanked(rng: np.random.Generator, values: Array, share: float) -> Array:
-    """Return `values` with a share of the cells missing."""
-    return np.where(rng.random(len(values)) < share, np.nan, values)
+    return np.asarray((first.astype("datetime64[D]") + day).astype("datetime64[us]"))
 
 
 def cents(values: Array) -> Array:
@@ -88,4 +85,6 @@ class Rows:
         common = np.concatenate([market.common for market in path])
         margin = np.array([0.012, 0.006, 0.0, 0.004])[self.book.profile.segment[self.client]]
         base = policy + 0.018 * np.exp(-0.3 * common)
-        return np.round(np.maximum(base[self.month] + margin + 0.01 * self.get("price"), 0.005), 4)
+        return np.asarray(
+            np.round(np.maximum(base[self.month] + margin + 0.01 * self.get("price"), 0.005), 4)
+        )

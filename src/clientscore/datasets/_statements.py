@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from ._book import Book
 from ._constants import Array, industry_column
-from ._rows import Rows
 from ._state import CONDITION_KEPT
+
+if TYPE_CHECKING:
+    from ._book import Book
+    from ._rows import Rows
 
 _EVERY = np.array([12, 6, 3, 6])  # months between statements, by segment
 _YEARS_BEFORE = 2  # of accounts a new client brings along
@@ -110,7 +113,8 @@ def _income(book: Book, p: _Periods, rng: np.random.Generator) -> dict[str, Arra
     return {
         "revenue": revenue, "cost_of_sales": cost, "operating_expenses": opex, "depreciation": depreciation,
         "ebitda": ebitda, "ebit": ebit, "interest_expense": interest, "net_income": net,
-        "operating_cash_flow": cash_flow, "capex": capex, "total_assets": assets, "_debt": debt, "_fixed": fixed,
+        "operating_cash_flow": cash_flow, "capex": capex, "total_assets": assets,
+        "_debt": debt, "_fixed": fixed,
     }  # fmt: skip
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
-from ._book import Book
 from ._constants import (
     BURN_IN_MONTHS,
     INDUSTRIES,
@@ -17,7 +18,10 @@ from ._constants import (
     Array,
     industry_column,
 )
-from ._rows import Rows, blanked, cents, event_dates, month_dates, texts
+from ._rows import Rows, cents, event_dates, month_dates, texts
+
+if TYPE_CHECKING:
+    from ._book import Book
 
 _TRADE_PRODUCTS = (
     "supply_chain_finance",
@@ -87,12 +91,11 @@ def facilities_table(rows: Rows, rng: np.random.Generator) -> pd.DataFrame:
     products = np.array(
         [[s.line for s in specs], [s.term for s in specs], list(_TRADE_PRODUCTS)], dtype=object
     )
-    products[1] = np.where(products[1] == "term_loan", "term_loan", products[1])
     usage = 1.0 / (1.0 + np.exp(-trade.book.profile.use[trade.client]))
     usage = np.clip(usage * np.exp(0.15 * rng.standard_normal(len(usage))), 0.0, 1.0)
     limits = (line.get("line_limit"), term.get("term_limit"), 0.5 * trade.get("line_limit"))
     drawn = (line.get("utilization") * limits[0], term.get("term_drawn"), usage * limits[2])
-    clocks = (line.get("line_clock"), term.get("term_clock"), line_like(trade))
+    clocks = (line.get("line_clock"), term.get("term_clock"), trade_clock(trade))
     # Arrears stand on the term loan where there is one, else on the line.
     on_term = term.get("dpd")
     on_line = np.where(line.get("term_drawn") > 0.02 * line.get("line_limit"), 0.0, line.get("dpd"))
@@ -126,7 +129,7 @@ def facilities_table(rows: Rows, rng: np.random.Generator) -> pd.DataFrame:
     return pd.DataFrame(table | merged)
 
 
-def line_like(rows: Rows) -> Array:
+def trade_clock(rows: Rows) -> Array:
     """Return the months to the review of a trade product, half a year away from the line's."""
     return 1 + (rows.get("line_clock") + 5) % 12
 
@@ -144,9 +147,9 @@ def interactions_table(rows: Rows, rng: np.random.Generator) -> pd.DataFrame:
         {
             "client_id": rows.client_id(),
             "month": rows.dates(),
-            "balance_amount": cents(np.round(blanked(rng, rows.get("balance"), 0.004))),
-            "inflow_amount": cents(np.round(blanked(rng, rows.get("inflow"), 0.004))),
-            "outflow_amount": cents(np.round(blanked(rng, rows.get("outflow"), 0.004))),
+            "balance_amount": np.round(rows.get("balance")),
+            "inflow_amount": np.round(rows.get("inflow")),
+            "outflow_amount": np.round(rows.get("outflow")),
             "interest_income_amount": cents(drawn * rows.credit_rate() / 12.0),
             "fee_income_amount": cents(np.round(rows.get("inflow") * fee)),
             "cost_amount": cents(np.round(SEGMENT_COST[segment] * np.exp(0.25 * rng.standard_normal(n)))),
