@@ -91,7 +91,8 @@ def match_tables(
         if not isinstance(frame, pd.DataFrame):
             faults.append(f"table {own!r} must be a DataFrame; got {type(frame).__name__}")
         elif target is None:
-            ignored[str(own)] = f"not in the schema.{did_you_mean(fold(own), names)}"
+            hint = did_you_mean(fold(own), schema.tables) or did_you_mean(fold(own), names)
+            ignored[str(own)] = f"not in the schema.{hint}"
         elif target in named:
             faults.append(f"tables {given[target]!r} and {own!r} both stand for {target!r}; keep one")
         else:
@@ -133,10 +134,15 @@ def coerce_columns(
 def assemble(frame: pd.DataFrame, table: TableSpec, columns: Mapping[str, Coerced]) -> pd.DataFrame:
     """Return the canonical table; the frame itself where nothing changes."""
     if frame.empty:
-        return pd.DataFrame({spec.name: empty_column(spec, 0) for spec in table.columns})
+        return empty_table(table)
     if frame.shape[1] == len(columns) and all(c.untouched and n in frame for n, c in columns.items()):
         return frame
     return pd.DataFrame({name: columns[name].values for name in table.names if name in columns})
+
+
+def empty_table(table: TableSpec) -> pd.DataFrame:
+    """Return a table without rows, with all columns."""
+    return pd.DataFrame({spec.name: empty_column(spec, 0) for spec in table.columns})
 
 
 def _cell_faults(where: str, column: Coerced, own: str, frame: pd.DataFrame) -> list[str]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+from pyarrow import csv as arrow_csv
 
 from clientscore._checks import check_option, did_you_mean
 from clientscore.exceptions import DataNotFoundError, SchemaError
@@ -124,9 +126,17 @@ def _read_text(path: Path, encoding: str) -> pd.DataFrame:
         raise SchemaError(f"{path.name} repeats the columns {', '.join(map(repr, repeated))} in its header")
     if not header:
         return pd.DataFrame()
-    return pd.read_csv(
-        path, dtype="str", keep_default_na=False, na_values=[""], encoding=encoding, index_col=False
+    arrow = arrow_csv.read_csv(
+        path,
+        read_options=arrow_csv.ReadOptions(encoding=encoding),
+        parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
+        convert_options=arrow_csv.ConvertOptions(
+            column_types={name: pa.string() for name in header},
+            null_values=[""],
+            strings_can_be_null=True,
+        ),
     )
+    return pd.DataFrame({name: arrow[name].to_pandas().astype("str") for name in header})
 
 
 def _parse_numbers(frame: pd.DataFrame, table: TableSpec, decimal: str, thousands: str) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from clientscore.exceptions import InvalidParameterError
 
-from .conform import assemble, coerce_columns, match_table_columns, match_tables, raise_structure
+from .conform import assemble, coerce_columns, empty_table, match_table_columns, match_tables, raise_structure
 from .report import ValidationReport
 from .units import unit_notes
 
@@ -127,6 +127,8 @@ class _Sheet:
 
     def accepted(self) -> pd.DataFrame:
         """Return the accepted rows in canonical form."""
+        if not self.good.any():
+            return empty_table(self.table)
         whole = assemble(self.frame, self.table, self.columns)
         if self.good.all():
             return whole if isinstance(whole.index, pd.RangeIndex) else whole.reset_index(drop=True)
