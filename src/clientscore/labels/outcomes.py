@@ -254,7 +254,9 @@ class _Outcomes:
         first[client[::-1]] = period[inside][::-1]  # the earliest is written last
         product[client[::-1]] = self.draw_product[inside][::-1]
         given = ~np.isnan(self.draw_amount[inside])
-        amount = np.bincount(client[given], self.draw_amount[inside][given], minlength=size)
+        amount = np.bincount(client[given], self.draw_amount[inside][given], minlength=size).astype(
+            np.float64
+        )
         amount[np.bincount(client[given], minlength=size) == 0] = np.nan
         if not self.has_events:
             observed = 0
