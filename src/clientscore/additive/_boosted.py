@@ -196,9 +196,10 @@ class Learner:
         valid_share: float,
         rng: np.random.Generator,
     ) -> tuple[AdditiveCard, BoostReport]:
+        """Train the bags, choosing pairs first where that is asked, and make the card of them."""
         held = held_folds(self.y, self.groups, n_bags, valid_share, rng)
         seeds = [int(seed) for seed in rng.integers(2**31 - 1, size=n_bags)]
-        self._sample = self._sample_rows(rng)
+        self.draw_sample(rng)
         limit = self._pair_limit(interactions)
         fixed = fixed_pairs(interactions, self.bins)
         if fixed is not None:
@@ -211,7 +212,7 @@ class Learner:
             if chosen is not None:
                 settings, bags, screened = replace(settings, pairs=chosen), [], True
         bags += train_bags(self.design, held[len(bags) :], settings, seeds[len(bags) :])
-        return self._finish(bags, settings, interactions == "auto", screened)
+        return self.finish(bags, settings, interactions == "auto", screened)
 
     def _pair_limit(self, interactions: Interactions) -> int | None:
         if interactions == "auto":
@@ -220,9 +221,12 @@ class Learner:
             return int(interactions)
         return None
 
-    def _sample_rows(self, rng: np.random.Generator) -> NDArray[np.intp]:
+    def draw_sample(self, rng: np.random.Generator) -> None:
+        """Choose the rows that weigh the cells of pairs."""
         n = len(self.codes)
-        return np.sort(rng.choice(n, _COUNT_ROWS, replace=False)) if n > _COUNT_ROWS else np.arange(n)
+        self._sample = np.arange(n)
+        if n > _COUNT_ROWS:
+            self._sample = np.sort(rng.choice(n, _COUNT_ROWS, replace=False))
 
     def _fold(self, bags: Sequence[Bag]) -> Fold:
         return Fold([bag.text for bag in bags], self.design.positions, self.design.n_classes)
@@ -235,7 +239,7 @@ class Learner:
         spread = {pair: self._pure_pair(fold, pair)[3] for pair in likely}
         return tuple(sorted(sorted(likely, key=lambda pair: -spread[pair])[:limit]))
 
-    def _live(self, j: int) -> NDArray[np.bool_]:
+    def live(self, j: int) -> NDArray[np.bool_]:
         """Return which rows of a feature are learned, not declared."""
         live = np.ones(self.bins[j].n_rows, dtype=bool)
         live[self.bins[j].n_values :] = [self.bins[j].missing, self.bins[j].other]
@@ -250,7 +254,7 @@ class Learner:
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float]:
         """Return the purified table, what goes to the two main effects, and the table's spread."""
         table = self._relative(fold.pair_table(pair))
-        live = np.ix_(self._live(pair[0]), self._live(pair[1]))
+        live = np.ix_(self.live(pair[0]), self.live(pair[1]))
         sample = self._sample
         counts = cell_weights(self.codes[sample], pair, table.shape[:2], self.weight[sample])
         pure, rows, columns = (np.zeros_like(part) for part in (table, table[:, 0], table[0]))
@@ -258,9 +262,10 @@ class Learner:
         spread = np.sqrt((counts[..., None] * pure**2).sum((0, 1)) / counts.sum()).max()
         return pure, rows, columns, float(spread)
 
-    def _finish(
+    def finish(
         self, bags: Sequence[Bag], settings: BoostSettings, prune: bool, screened: bool
     ) -> tuple[AdditiveCard, BoostReport]:
+        """Fold, purify and, where asked, prune the bags."""
         fold = self._fold(bags)
         intercept = self._relative(fold.constant)
         mains = {j: self._relative(table) for j, table in fold.main_tables().items()}
@@ -273,7 +278,7 @@ class Learner:
         for j, table in mains.items():
             mean = self.counts[j] @ table / self.counts[j].sum()
             intercept = intercept + mean
-            mains[j] = np.where(self._live(j)[:, None], table - mean, 0.0)
+            mains[j] = np.where(self.live(j)[:, None], table - mean, 0.0)
         card = self._card(intercept, mains, {pair: pure for pair, (pure, _) in pairs.items()})
         spreads = {pair: spread for pair, (_, spread) in pairs.items()}
         dropped: set[Pair] = set()

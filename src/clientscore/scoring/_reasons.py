@@ -52,10 +52,11 @@ class ReasonReference:
         weight: NDArray[np.float64] | None,
     ) -> ReasonReference:
         """Summarize the contributions of training rows."""
+        w = np.ones(len(decision)) if weight is None else weight
         bands = np.array_split(np.argsort(decision, kind="stable"), min(_BANDS, len(decision)))
         centers = np.array([decision[rows].mean() for rows in bands])
         return cls(
-            mean=np.average(contributions, axis=0, weights=weight),
+            mean=w @ contributions / w.sum(),
             best=contributions.min(axis=0),
             decision=centers,
             by_band=np.array([contributions[rows].mean(axis=0) for rows in bands]),

@@ -63,8 +63,8 @@ class ClientScorer(ClassifierMixin, BaseEstimator):
         Points; None for 600 points at odds 50 : 1, 20 to double.
     master_scale : MasterScale, default None
         Grades; None for nine grades, R1 to R9.
-    min_events : int, default 5
-        Fewest bads, and fewest goods, that fit accepts.
+    min_events : int, default 1
+        Fewest rows of each class, bad and good, that fit accepts.
     random_state : int or RandomState, default None
         Seed of bags; None draws one.
 
@@ -115,7 +115,7 @@ class ClientScorer(ClassifierMixin, BaseEstimator):
         calibration: Calibration | None = "logistic",
         scale: ScoreScale | None = None,
         master_scale: MasterScale | None = None,
-        min_events: int = 5,
+        min_events: int = 1,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.method = method
@@ -219,7 +219,7 @@ class ClientScorer(ClassifierMixin, BaseEstimator):
         fewest = min(bads, len(target) - bads)
         if fewest < self.min_events:
             word = "bad" if bads <= len(target) - bads else "good"
-            one = " Only one class has weight." if fewest == 0 else ""
+            one = " Rows of weight zero do not count; only one class is left." if fewest == 0 else ""
             raise DataError(
                 f"y must hold at least {self.min_events} rows of each class (min_events); "
                 f"got {fewest} {word} of {len(target)} sample(s).{one}"
@@ -309,7 +309,8 @@ class ClientScorer(ClassifierMixin, BaseEstimator):
 
     def decision_function(self, X: pd.DataFrame) -> NDArray[np.float64]:
         """Return the calibrated log-odds of bad: shape (n,)."""
-        return np.asarray(self.card_.decision(self._frame(X)).to_numpy())
+        frame = self._frame(X)
+        return np.asarray(self.card_.decision(frame).to_numpy())
 
     def predict_proba(self, X: pd.DataFrame) -> NDArray[np.float64]:
         """Return the probabilities of good and of bad: shape (n, 2)."""
@@ -318,16 +319,19 @@ class ClientScorer(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: pd.DataFrame) -> NDArray[Any]:
         """Return the likelier class of each row: shape (n,)."""
-        return np.asarray(self.classes_[(self.decision_function(X) > 0).astype(int)])
+        log_odds = self.decision_function(X)
+        return np.asarray(self.classes_[(log_odds > 0).astype(int)])
 
     def points(self, X: pd.DataFrame) -> pd.Series:
         """Return the points of each row, higher is better: Series on X's index, named "points"."""
-        log_odds = self.card_.decision(self._frame(X))
+        frame = self._frame(X)
+        log_odds = self.card_.decision(frame)
         return self.scale_.points_from_log_odds(log_odds).rename("points")
 
     def grade(self, X: pd.DataFrame) -> pd.Series:
         """Return the grade of each row's probability of default: Series on X's index, named "grade"."""
-        log_odds = self.card_.decision(self._frame(X))
+        frame = self._frame(X)
+        log_odds = self.card_.decision(frame)
         return self.master_scale_.grade(pd.Series(expit(log_odds.to_numpy()), index=log_odds.index))
 
     def pillar_points(self, X: pd.DataFrame) -> pd.DataFrame:
@@ -336,7 +340,8 @@ class ClientScorer(ClassifierMixin, BaseEstimator):
         Each row adds up to ``points - base_points_``.  A pair's points are shared half and half by its two
         features.
         """
-        parts = self.card_.feature_contributions(self._frame(X))
+        frame = self._frame(X)
+        parts = self.card_.feature_contributions(frame)
         columns = {}
         for pillar in PILLARS:
             names = [name for name in parts.columns if self.pillars_[name] == pillar]

@@ -1,0 +1,312 @@
+from __future__ import annotations
+
+import time
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from clientscore.additive import AdditiveCard, encode, fit_bins, learn_boosted
+from clientscore.additive._bags import BoostSettings, build_matrix, held_folds, raw_scores, train_bags
+from clientscore.additive._boosted import Learner
+from clientscore.additive._fold import Fold
+from clientscore.exceptions import DataError, InvalidParameterError
+
+OBJECTIVES = {"binary": ("bad",), "multiclass": ("default", "closure"), "regression": ("amount",)}
+
+
+def book(n=6000, seed=0):
+    """Six numbers, two of them with missing values, and a category with missing values; one is pure noise."""
+    rng = np.random.default_rng(seed)
+    X = pd.DataFrame(rng.normal(size=(n, 6)), columns=list("abcdef"))
+    X["industry"] = rng.choice(["trade", "energy", "export", "services"], n)
+    z = X["a"] * X["c"] + X["b"] + (X["industry"] == "energy") * X["d"] - 1.5
+    X["a"] = X["a"].mask(rng.random(n) < 0.2)
+    X["b"] = X["b"].mask((rng.random(n) < 0.3) & (X["b"] > 0))
+    X["industry"] = X["industry"].mask(rng.random(n) < 0.1)
+    bad = rng.random(n) < 1 / (1 + np.exp(-z))
+    y = {
+        "binary": bad.astype(float),
+        "multiclass": np.where(bad, 1 + (rng.random(n) < 0.4), 0),
+        "regression": z + rng.normal(size=n),
+    }
+    return X, y
+
+
+@pytest.fixture(scope="module")
+def data():
+    X, y = book()
+    bins = fit_bins(X)
+    return X, bins, encode(bins, X), y
+
+
+def train(codes, bins, y, objective, rounds=150):
+    learner = Learner(codes, bins, y, objective, OBJECTIVES[objective], None, None)
+    rng = np.random.default_rng(0)
+    held = held_folds(learner.y, None, 3, 0.15, rng)
+    settings = BoostSettings(rounds, 0.1, 0.3, 20)
+    learner.draw_sample(rng)
+    return learner, train_bags(learner.design, held, settings, [1, 2, 3]), settings
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_the_fold_equals_the_trees_wherever_training_has_been(data, objective):
+    """100,000 random rows, any value with any value, missing and levels as they occurred."""
+    _, bins, codes, y = data
+    learner, bags, settings = train(codes, bins, y[objective], objective)
+    card, _ = learner.finish(bags, settings, prune=False, screened=False)
+    rng = np.random.default_rng(7)
+    random = np.empty((100_000, len(bins)), dtype=codes.dtype, order="F")
+    for j in range(len(bins)):
+        random[:, j] = rng.choice(np.flatnonzero(learner.live(j)), len(random))
+    assert (random[:, 0] == bins[0].missing_code).any()
+    matrix = build_matrix(random, learner.design.positions)
+    trees = sum(raw_scores(bag.text, matrix, learner.design.n_classes) for bag in bags) / len(bags)
+    expected = trees[:, 1:] - trees[:, :1] if objective == "multiclass" else trees
+    found = card.decision_codes(random).reshape(len(random), -1)
+    assert np.abs(found - expected).max() < 1e-9
+    assert found.std() > 0.3
+
+
+def test_missing_really_goes_both_ways(data):
+    """The test above would be empty if every split sent missing to the same side."""
+    _, bins, codes, y = data
+    learner, bags, _ = train(codes, bins, y["binary"], "binary")
+    branches = Fold([bag.text for bag in bags], learner.design.positions, 1).branches
+    of_b = branches.root == 1
+    assert set(branches.root_nan_left[of_b].tolist()) == {True, False}
+
+
+def test_where_training_has_not_been_the_declared_row_counts(data):
+    X, bins, codes, y = data
+    card, _ = learn_boosted(codes, bins, y["binary"], max_rounds=60, random_state=0)
+    base = X.head(50).assign(industry="trade")
+    odd = base.assign(c=np.nan, industry="unheard of")
+    parts = card.contributions(odd)
+    touched = [name for name in parts if "c" in name.split(" x ") or "industry" in name.split(" x ")]
+    assert {"c", "industry", "a x c"} <= set(touched)
+    assert (parts[touched] == 0).all(axis=None)
+    untouched = parts.columns.difference(touched)
+    assert parts[untouched].equals(card.contributions(base)[untouched])
+    assert card.row_counts(odd).loc[["c", "industry"], "declared"].tolist() == [50, 50]
+
+
+def test_purification_leaves_predictions_and_centers_every_term(data):
+    _, bins, codes, y = data
+    card, _ = learn_boosted(codes, bins, y["binary"], interactions="all", max_rounds=100, random_state=0)
+    column = {one.name: j for j, one in enumerate(bins)}
+    pairs = [term for term in card.terms if len(term.features) == 2]
+    assert pairs
+    for term in card.terms:
+        j = column[term.features[0]]
+        if len(term.features) == 1:
+            assert abs(term.values[codes[:, j], 0].mean()) < 1e-10
+            continue
+        value = term.values[codes[:, j], codes[:, column[term.features[1]]], 0]
+        # Smoothed cells keep margins near zero, not at it, in rows of few clients.
+        by_row = np.bincount(codes[:, j], weights=value) / len(value)
+        assert np.abs(by_row).max() < 2e-4
+
+
+def test_a_planted_pair_is_the_strongest(data):
+    _, bins, codes, y = data
+    _, report = learn_boosted(codes, bins, y["binary"], max_rounds=200, random_state=0)
+    assert report.pairs.loc[0, ["feature_1", "feature_2"]].tolist() == ["a", "c"]
+    assert report.loss < 0.93 * report.base_loss
+
+
+def test_auto_drops_little_and_says_how_much(data):
+    _, bins, codes, y = data
+    full, _ = learn_boosted(codes, bins, y["binary"], interactions="all", max_rounds=150, random_state=0)
+    card, report = learn_boosted(codes, bins, y["binary"], max_rounds=150, random_state=0)
+    change = full.decision_codes(codes) - card.decision_codes(codes)
+    assert change.std() == pytest.approx(report.dropped_spread, abs=1e-9)
+    assert report.dropped_spread <= 0.011 * full.decision_codes(codes).std()
+    assert len(card.terms) == 7 + report.pairs["kept"].sum()
+
+
+def test_a_number_of_interactions_is_kept(data):
+    _, bins, codes, y = data
+    card, report = learn_boosted(codes, bins, y["binary"], interactions=2, max_rounds=150, random_state=0)
+    pairs = {term.name for term in card.terms if len(term.features) == 2}
+    assert pairs == {"a x c", "d x industry"}
+    assert report.screened
+    assert report.to_dict()["n_pairs"] == 2
+
+
+def test_no_interactions_and_a_list_of_them(data):
+    _, bins, codes, y = data
+    plain, _ = learn_boosted(codes, bins, y["binary"], interactions=0, max_rounds=60, random_state=0)
+    assert {len(term.features) for term in plain.terms} == {1}
+    listed, _ = learn_boosted(
+        codes, bins, y["binary"], interactions=[("c", "a")], max_rounds=60, random_state=0
+    )
+    assert {term.name for term in listed.terms if len(term.features) == 2} == {"a x c"}
+
+
+@pytest.mark.parametrize("objective", ["binary", "regression"])
+def test_monotone_features_move_the_decision_one_way_all_else_equal(data, objective):
+    _, bins, codes, y = data
+    asked = {"b": "increasing", "c": "decreasing"}
+    card, _ = learn_boosted(
+        codes, bins, y[objective], objective=objective, monotone=asked, max_rounds=150, random_state=0
+    )
+    signs = {"b": 1, "c": -1}
+    for name, sign in signs.items():
+        one = card.bins[card.features.index(name)]
+        profile = card.decision_profile(codes[:500], name, range(one.n_values))[:, :, 0]
+        assert (sign * np.diff(profile, axis=1)).min() > -1e-9
+        assert np.ptp(profile) > 0
+
+
+def test_the_same_seed_gives_the_same_card(data):
+    _, bins, codes, y = data
+    cards = [learn_boosted(codes, bins, y["binary"], max_rounds=30, random_state=s)[0] for s in (5, 5, 6)]
+    assert cards[0].to_json() == cards[1].to_json()
+    assert cards[0].to_json() != cards[2].to_json()
+    assert AdditiveCard.from_json(cards[0].to_json()).to_json() == cards[0].to_json()
+
+
+def test_rows_of_weight_zero_do_not_count(data):
+    _, bins, codes, y = data
+    weight = np.ones(len(codes))
+    weight[3000:] = 0
+    spoiled = y["binary"].copy()
+    spoiled[3000:] = 1 - spoiled[3000:]
+    kwargs = {"max_rounds": 40, "random_state": 0}
+    whole, report = learn_boosted(codes, bins, spoiled, sample_weight=weight, **kwargs)
+    part, _ = learn_boosted(codes[:3000], bins, y["binary"][:3000], **kwargs)
+    assert (whole.decision_codes(codes) == part.decision_codes(codes)).all()
+    assert np.isnan(report.out_of_bag[3000:]).all()
+
+
+def test_weights_shift_the_base_rate(data):
+    _, bins, codes, y = data
+    weight = np.where(y["binary"] == 1, 3.0, 1.0)
+    light, _ = learn_boosted(codes, bins, y["binary"], max_rounds=60, random_state=0)
+    heavy, _ = learn_boosted(codes, bins, y["binary"], sample_weight=weight, max_rounds=60, random_state=0)
+    shift = (heavy.decision_codes(codes) - light.decision_codes(codes)).mean()
+    assert shift == pytest.approx(np.log(3), abs=0.15)
+
+
+def test_clients_are_held_out_whole_and_each_at_most_once():
+    rng = np.random.default_rng(0)
+    groups = rng.integers(0, 300, 2000)
+    y = (rng.random(2000) < 0.05).astype(float)
+    held = held_folds(y, groups, 4, 0.15, rng)
+    times = np.sum(held, axis=0)
+    assert set(times.tolist()) == {0, 1}
+    for out in held:
+        assert not set(groups[out]) & set(groups[~out])
+        assert out.mean() == pytest.approx(1 / 7, abs=0.04)
+        assert y[out].sum() > 5
+
+
+def test_out_of_bag_scores_come_from_bags_that_did_not_see_the_row(data):
+    """On pure noise, in-sample scores predict y and out-of-bag scores must not."""
+    _, bins, codes, _ = data
+    y = np.random.default_rng(3).integers(0, 2, len(codes)).astype(float)
+    card, report = learn_boosted(codes, bins, y, n_bags=7, max_rounds=40, random_state=0)
+    seen = np.isfinite(report.out_of_bag)
+    assert seen.mean() > 0.99
+    inside = np.corrcoef(card.decision_codes(codes), y)[0, 1]
+    outside = np.corrcoef(report.out_of_bag[seen], y[seen])[0, 1]
+    assert inside > outside + 0.03
+    assert abs(outside) < 0.05
+
+
+def test_multiclass_outputs_are_log_odds_against_the_reference(data):
+    _, bins, codes, y = data
+    card, report = learn_boosted(
+        codes,
+        bins,
+        y["multiclass"],
+        objective="multiclass",
+        outputs=("d", "c"),
+        max_rounds=150,
+        random_state=0,
+    )
+    odds = np.exp(card.decision_codes(codes))
+    share = odds / (1 + odds.sum(axis=1, keepdims=True))
+    observed = [(y["multiclass"] == k).mean() for k in (1, 2)]
+    assert share.mean(axis=0) == pytest.approx(observed, rel=0.05)
+    assert report.out_of_bag.shape == (len(codes), 2)
+    assert card.link == "multilogit"
+    assert report.loss < report.base_loss
+
+
+def test_levels_that_training_pooled_are_learned(data):
+    rng = np.random.default_rng(0)
+    levels = np.array([f"common{j}" for j in range(4)] + [f"rare{j}" for j in range(200)])
+    k = np.where(rng.random(6000) < 0.8, rng.choice(levels[:4], 6000), rng.choice(levels[4:], 6000))
+    y = rng.random(6000) < np.where(np.char.startswith(k, "rare"), 0.5, 0.1)
+    X = pd.DataFrame({"k": k, "noise": rng.normal(size=6000)})
+    bins = fit_bins(X, max_bins=4)
+    card, _ = learn_boosted(encode(bins, X), bins, y, max_rounds=100, random_state=0)
+    clients = [{"k": name, "noise": 0.0} for name in ("common1", "rare7", "never met")]
+    common, rare, new = (card.decision_one(client) for client in clients)
+    assert rare > common + 1
+    assert rare == new
+
+
+def test_tiny_and_constant_data_give_a_constant_card():
+    for n, y in product((1, 3, 12), (0.0, 1.0)):
+        X = pd.DataFrame({"x": np.arange(float(n)), "c": np.ones(n)})
+        bins = fit_bins(X)
+        card, report = learn_boosted(encode(bins, X), bins, np.full(n, y), random_state=0)
+        assert card.terms == ()
+        assert np.isfinite(card.intercept).all()
+        assert len(report.pairs) == 0
+
+
+def test_thousands_of_trees_fold_in_under_a_second():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(3000, 30)), columns=[f"f{j}" for j in range(30)])
+    y = (X["f0"] * X["f1"] + X["f2"] + rng.normal(size=3000) > 0).astype(float)
+    bins = fit_bins(X)
+    learner, bags, _ = train(encode(bins, X), bins, y, "binary", rounds=400)
+    texts = [bag.text for bag in bags] * 6
+    assert sum(text.count("Tree=") for text in texts) > 1500
+    start = time.process_time()
+    fold = Fold(texts, learner.design.positions, 1)
+    fold.main_tables()
+    tables = [fold.pair_table(pair) for pair in fold.pairs]
+    assert time.process_time() - start < 1.0
+    assert len(tables) > 200
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"objective": "ranking"}, "objective must be one of"),
+        ({"n_bags": 0}, "n_bags"),
+        ({"learning_rate": 0}, "learning_rate"),
+        ({"valid_share": 0.9}, "valid_share"),
+        ({"interactions": "some"}, "interactions must be one of"),
+        ({"interactions": -1}, "interactions"),
+        ({"interactions": [("a", "industri")]}, "Did you mean 'industry'"),
+        ({"interactions": ["ab"]}, "must pair two features"),
+        ({"monotone": {"industry": "increasing"}}, "no direction"),
+        ({"monotone": {"a": "up"}}, "got 'up'"),
+        ({"monotone": {"a": "increasing"}, "objective": "multiclass"}, "Leave it out"),
+    ],
+)
+def test_bad_settings_are_named(data, setting, message):
+    _, bins, codes, y = data
+    with pytest.raises(InvalidParameterError, match=message):
+        learn_boosted(codes, bins, y["binary"], **setting)
+
+
+def test_data_that_cannot_be_used_is_named(data):
+    _, bins, codes, y = data
+    with pytest.raises(DataError, match="whole numbers from 0 to 1"):
+        learn_boosted(codes, bins, y["multiclass"])
+    with pytest.raises(DataError, match="one finite number"):
+        learn_boosted(codes, bins, y["binary"] * np.nan)
+    with pytest.raises(DataError, match="not all 0"):
+        learn_boosted(codes, bins, y["binary"], sample_weight=np.zeros(len(codes)))
+    with pytest.raises(InvalidParameterError, match="one column for each"):
+        learn_boosted(codes[:, :2], bins, y["binary"])
+    with pytest.raises(DataError, match="needs rows and features"):
+        learn_boosted(codes[:0], bins, [])
