@@ -196,7 +196,11 @@ def action_texts(
         if action.recovery_share:
             parts.append(words["recovered"].format(action.recovery_share * risked))
         parts += [words[key].format(x) for key, x in (("won", won), ("avoided", avoided)) if x]
+        if value != value:  # noqa: PLR0124 -- NaN: the action stands, its worth is not known
+            texts.append(title)
+            continue
         text = " + ".join(parts)
         text += f" - {words['loss_change'].format(loss)}" if loss else ""
-        texts.append(f"{title}: {text} - {words['cost'].format(cost)} = {value:,.0f}")
+        text += " - " if text else ""
+        texts.append(f"{title}: {text}{words['cost'].format(cost)} = {value:,.0f}")
     return texts

@@ -202,12 +202,19 @@ def _action_value(picked: Picked) -> np.ndarray:
     """Sum the values of the listed actions; missing where none of them could be valued."""
     n = picked.values.shape[1]
     total, any_known = np.zeros(n), np.zeros(n, dtype=bool)
+    listed = picked.required | _chosen(picked)
     for position, item in enumerate(picked.valued):
-        listed = picked.required[position] | (picked.chosen == position).any(axis=0)
-        known = listed & ~np.isnan(item.value)
+        known = listed[position] & ~np.isnan(item.value)
         total += np.where(known, item.value, 0.0)
         any_known |= known
     return np.where(any_known, total, np.nan)
+
+
+def _chosen(picked: Picked) -> np.ndarray:
+    """Return where each action was chosen by value (actions x clients)."""
+    positions = np.arange(len(picked.valued))
+    result: np.ndarray = (picked.chosen[:, None, :] == positions[:, None]).any(axis=0)
+    return result
 
 
 def _rule_names(choices: list[tuple[DecisionTable, Choice]]) -> list[str]:
@@ -287,14 +294,12 @@ def _action_sentences(parts: Parts, columns: Columns, picked: Picked, lang: Lang
     words, n = WORDS[lang], len(picked.runner_up)
     texts: list[list[str]] = [[] for _ in range(n)]
     at_stake = stake(columns, parts)
-    for position, item in enumerate(picked.valued):
-        title = item.action.text_zh if lang == "zh" else item.action.text
-        for row in np.flatnonzero(picked.required[position]).tolist():
-            texts[row].append(words["required"].format(title))
-        rows = np.flatnonzero((picked.chosen == position).any(axis=0))
-        sums = action_texts(item, columns, at_stake, rows, lang)
-        for row, text in zip(rows.tolist(), sums, strict=True):
-            texts[row].append(words["action"].format(text))
+    for key, listed in (("required", picked.required), ("action", _chosen(picked))):
+        for position, item in enumerate(picked.valued):
+            rows = np.flatnonzero(listed[position])
+            sums = action_texts(item, columns, at_stake, rows, lang)
+            for row, text in zip(rows.tolist(), sums, strict=True):
+                texts[row].append(words[key].format(text))
     rows = np.flatnonzero(picked.partial)
     for row, text in zip(rows.tolist(), _partial_texts(columns, rows, lang), strict=True):
         texts[row].append(text)

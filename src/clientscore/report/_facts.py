@@ -1,0 +1,258 @@
+"""The facts of a book, ready to print: every section from the columns that are there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ._charts import FULL, HALF, scatter, stacked_bars
+from ._tables import NOTHING, compact, count, is_known, percent
+
+TIER_COLORS = {"A": "#0f4c81", "B": "#3d8fc6", "C": "#a9bccb", "not evaluated": "#d9a441"}
+_PALETTE = ("#0f4c81", "#3d8fc6", "#7fb285", "#d9a441", "#b5654a", "#a9bccb")
+_MAX_POINTS = 1500
+_CALLS = 10
+
+
+def book_facts(frame: pd.DataFrame) -> dict[str, Any]:
+    """Return the facts of every section; a section without its columns is None."""
+    return {
+        "head": _head(frame),
+        "tiers": _tiers(frame),
+        "grades": _grades(frame),
+        "churn": _churn(frame),
+        "drivers": _drivers(frame),
+        "need": _need(frame),
+        "calls": _calls(frame),
+        "layers": _layers(frame),
+        "absent": [name for name in _EXPECTED if name not in frame.columns or frame[name].isna().all()]
+        if len(frame)
+        else [],
+    }
+
+
+_EXPECTED = (
+    *("tier", "grade", "pd", "churn_12m", "need_probability_12m", "need_amount_expected", "need_month"),
+    *("value", "action_value", "service_layer"),
+)
+
+
+def _numbers(frame: pd.DataFrame, name: str) -> pd.Series:
+    """Return a column as numbers, all missing where it is absent."""
+    if name not in frame.columns:
+        return pd.Series(np.nan, index=frame.index)
+    return pd.to_numeric(frame[name], errors="coerce").astype("float64")
+
+
+def _words(frame: pd.DataFrame, name: str, missing: str) -> pd.Series:
+    """Return a column as text, missing values named."""
+    if name not in frame.columns:
+        return pd.Series(missing, index=frame.index, dtype="str")
+    return frame[name].astype("str").fillna(missing)
+
+
+def _has(frame: pd.DataFrame, *names: str) -> bool:
+    return all(name in frame.columns and frame[name].notna().any() for name in names)
+
+
+def _total(frame: pd.DataFrame, name: str) -> float:
+    values = _numbers(frame, name)
+    return float(values.sum()) if values.notna().any() else float("nan")
+
+
+def _head(frame: pd.DataFrame) -> dict[str, Any]:
+    dates = pd.to_datetime(frame["as_of"]).dropna() if "as_of" in frame.columns else pd.Series(dtype="object")
+    watch = _numbers(frame, "watch") if "watch" in frame.columns else pd.Series(dtype="float64")
+    facts = [
+        ("clients", count(len(frame))),
+        ("total size", compact(_total(frame, "size_amount"))),
+        ("mean 12-month PD", percent(_numbers(frame, "pd").mean(), 2)),
+        ("expected to leave in 12 months", count(_numbers(frame, "churn_12m").sum(min_count=1))),
+        ("expected financing need", compact(_total(frame, "need_amount_expected"))),
+        ("yearly client value", compact(_total(frame, "value"))),
+        ("on watch", count(watch.sum(min_count=1))),
+    ]
+    return {
+        "as_of": f"{dates.max():%Y-%m-%d}" if len(dates) else "",
+        "currency": ", ".join(sorted(frame["currency"].dropna().astype("str").unique()))
+        if "currency" in frame.columns
+        else "",
+        "model_version": ", ".join(sorted(frame["model_version"].dropna().astype("str").unique()))
+        if "model_version" in frame.columns
+        else "",
+        "facts": [{"name": name, "value": value} for name, value in facts],
+    }
+
+
+def _tiers(frame: pd.DataFrame) -> list[dict[str, Any]] | None:
+    if not _has(frame, "tier"):
+        return None
+    tiers = _words(frame, "tier", "not evaluated")
+    order = [name for name in TIER_COLORS if (tiers == name).any()]
+    order += sorted(set(tiers) - set(order))
+    groups = [(name, frame[tiers == name]) for name in order] + [("all", frame)]
+    return [
+        {
+            "tier": name,
+            "color": TIER_COLORS.get(name, "#fff" if name == "all" else "#999"),
+            "cells": [
+                count(len(part)),
+                percent(len(part) / len(frame)),
+                compact(_total(part, "size_amount")),
+                percent(_numbers(part, "pd").mean(), 2),
+                percent(_numbers(part, "churn_12m").mean()),
+                percent(_numbers(part, "need_probability_12m").mean()),
+                compact(_total(part, "need_amount_expected")),
+                compact(_total(part, "value")),
+                count(_numbers(part, "watch").sum(min_count=1)),
+            ],
+        }
+        for name, part in groups
+    ]
+
+
+def _grade_order(grade: str) -> tuple[int, float, str]:
+    """Sort grades by number, then by word, with default last."""
+    digits = "".join(letter for letter in grade if letter.isdigit())
+    return (2 if grade == "D" else 0 if digits else 1, float(digits or 0), grade)
+
+
+def _grades(frame: pd.DataFrame) -> dict[str, Any] | None:
+    if not _has(frame, "grade"):
+        return None
+    grades = frame["grade"].dropna().astype("str")
+    order = sorted(grades.unique(), key=_grade_order)
+    missing = "not evaluated" if _has(frame, "tier") else "clients"
+    tiers = _words(frame, "tier", missing).loc[grades.index]
+    table = pd.crosstab(tiers, grades).reindex(columns=order, fill_value=0)
+    colors = dict.fromkeys(table.index, "#999") | TIER_COLORS | {"clients": "#3d8fc6"}
+    series = {name: table.loc[name].tolist() for name in colors if name in table.index}
+    return stacked_bars(order, series, colors, HALF)
+
+
+def _churn(frame: pd.DataFrame) -> dict[str, Any] | None:
+    """Draw attrition against value; the clients top right are those to keep."""
+    if not _has(frame, "churn_12m", "value"):
+        return None
+    churn, value = _numbers(frame, "churn_12m"), _numbers(frame, "value")
+    shown = frame[churn.notna() & (value > 0)]
+    if shown.empty:
+        return None
+    at_risk = float((churn * value.clip(lower=0)).sum())
+    hidden = int((churn.notna() & (value <= 0)).sum())
+    # The most valuable at risk are always drawn; the rest is thinned evenly, not at random.
+    ranked = shown.assign(_risk=churn * value).sort_values("_risk", ascending=False, kind="stable")
+    if len(ranked) > _MAX_POINTS:
+        rest = ranked.iloc[200:]
+        kept = np.linspace(0, len(rest) - 1, _MAX_POINTS - 200).astype(int)
+        ranked = pd.concat([ranked.iloc[:200], rest.iloc[kept]])
+    chart = scatter(
+        _numbers(ranked, "churn_12m").to_numpy(),
+        _numbers(ranked, "value").to_numpy(),
+        _words(ranked, "tier", "not evaluated").tolist(),
+        TIER_COLORS,
+        "probability of leaving in 12 months",
+    )
+    return {
+        "chart": chart,
+        "at_risk": compact(at_risk),
+        "hidden": count(hidden) if hidden else "",
+        "drawn": count(len(ranked)),
+        "of": count(len(shown)),
+    }
+
+
+def _drivers(frame: pd.DataFrame) -> list[dict[str, Any]] | None:
+    """List the first drivers of attrition by the value at risk behind them."""
+    if not _has(frame, "churn_driver_1", "churn_12m"):
+        return None
+    weight = _numbers(frame, "churn_12m")
+    if _has(frame, "value"):
+        weight = weight * _numbers(frame, "value").clip(lower=0)
+    sums = weight.groupby(frame["churn_driver_1"].astype("str")).sum().sort_values(ascending=False).head(8)
+    sums = sums[sums > 0]
+    top, total = sums.max(), weight.sum()
+    return [
+        {"name": str(name).replace("_", " "), "share": percent(v / total), "width": round(100 * v / top, 1)}
+        for name, v in sums.items()
+    ] or None
+
+
+def _need(frame: pd.DataFrame) -> dict[str, Any] | None:
+    """Stack the expected need by its most likely month and product."""
+    if not _has(frame, "need_month", "need_amount_expected"):
+        return None
+    amount = _numbers(frame, "need_amount_expected").fillna(0.0)
+    month = pd.to_datetime(frame["need_month"]).dt.to_period("M")
+    by = "need_product" if _has(frame, "need_product") else "need_purpose"
+    product = _words(frame, by, "not known").str.replace("_", " ")
+    top = amount.groupby(product).sum().sort_values(ascending=False).index[: len(_PALETTE) - 1].tolist()
+    product = product.where(product.isin(top), "others")
+    table = amount.groupby([product, month]).sum().unstack(fill_value=0.0)
+    if table.empty:
+        return None
+    every_month = pd.period_range(table.columns.min(), table.columns.max(), freq="M")
+    table = table.reindex(columns=every_month, fill_value=0.0)
+    names = [name for name in [*top, "others"] if name in table.index]
+    series = {name: table.loc[name].tolist() for name in names}
+    labels = [f"{period:%Y-%m}" for period in table.columns]
+    chart = stacked_bars(labels, series, dict(zip(names, _PALETTE, strict=False)), FULL)
+    return {"chart": chart, "total": compact(float(amount.sum())), "by": by.removeprefix("need_")}
+
+
+def _calls(frame: pd.DataFrame) -> list[dict[str, Any]] | None:
+    """List the clients whose plan is worth most, and why."""
+    if not _has(frame, "action_value"):
+        return None
+    ranked = frame.assign(_worth=_numbers(frame, "action_value"))
+    ranked = ranked[ranked["_worth"] > 0].nlargest(_CALLS, "_worth")
+    named = "name" in frame.columns
+    rows = []
+    for position, (_, row) in enumerate(ranked.iterrows(), start=1):
+        get = row.get
+        rows.append(
+            {
+                "position": position,
+                "client": _text(get("client_id")) or str(row.name),
+                "name": _text(get("name")) if named else "",
+                "industry": _text(get("industry")).replace("_", " "),
+                "tier": _text(get("tier")) or "–",
+                "watch": _text(get("watch")) in ("True", "1.0", "1"),
+                "churn": percent(get("churn_12m", np.nan)),
+                "need": compact(get("need_amount_expected", np.nan)),
+                "value": compact(get("value", np.nan)),
+                "worth": compact(row["_worth"]),
+                "actions": _text(get("actions")).replace("_", " "),
+                "why": _text(get("strategy_reason")),
+            }
+        )
+    return rows or None
+
+
+def _text(value: Any) -> str:
+    return "" if value is None or pd.isna(value) else str(value)
+
+
+_SERVICE = {"sla_hours": " h", "sla_decision_days": " days", "contact_cadence_days": " days"}
+
+
+def _layers(frame: pd.DataFrame) -> list[dict[str, Any]] | None:
+    if not _has(frame, "service_layer"):
+        return None
+    layers = _words(frame, "service_layer", "not evaluated")
+    known = ("strategic_partnership", "deep_cooperation", "value_added", "basic")
+    order = [name for name in known if (layers == name).any()]
+    order += sorted(set(layers) - set(order))
+    rows = []
+    for name in order:
+        part = frame[layers == name]
+        cells = [
+            f"{middle:g}{unit}" if is_known(middle := _numbers(part, column).median()) else NOTHING
+            for column, unit in _SERVICE.items()
+        ]
+        worth = compact(_numbers(part, "action_value").clip(lower=0).sum())
+        share = percent(len(part) / len(frame))
+        rows.append({"layer": name.replace("_", " "), "cells": [count(len(part)), share, *cells, worth]})
+    return rows
