@@ -39,9 +39,9 @@ class TierPolicy:
 
     Parameters
     ----------
-    cutoffs : mapping of str to float, default None
-        Least score per tier, best tier first, currency units a year; amounts must fall.
-        None means ``{"A": 2_000_000.0, "B": 300_000.0}``, fit for a book in yuan: see `fit_cutoffs`.
+    cutoffs : mapping of str to float, default {"A": 2_000_000.0, "B": 300_000.0}
+        Least score per tier, best tier first, currency units a year; amounts must fall. The default fits
+        a book in yuan: see `fit_cutoffs`.
     otherwise : str, default "C"
         Tier below the last cut-off.
     size_rate : float, default 0.0005
@@ -49,8 +49,8 @@ class TierPolicy:
     need_rate : float, default 0.0
         Yearly income per unit of `need_amount_expected`. Zero, since `value.client_value` already counts the
         expected need; raise it where `value` does not.
-    pd_gates : mapping of str to float, default None
-        Highest PD allowed in a tier. None means ``{"A": 0.03, "B": 0.08}``.
+    pd_gates : mapping of str to float, default {"A": 0.03, "B": 0.08}
+        Highest PD allowed in a tier; a tier without one has no gate.
     buffer : float, default 0.1
         Share of a cut-off by which the score must pass it before a known client moves.
     periods : int, default 2

@@ -277,11 +277,6 @@ def eva(raroc: Any, capital: Any, hurdle_rate: float = 0.1) -> Any:
     hurdle_rate : float, default 0.1
         A fraction a year.
 
-    Returns
-    -------
-    float, array or Series
-        Currency units a year.
-
     Examples
     --------
     >>> round(eva(0.14, 500.0, hurdle_rate=0.1), 6)
