@@ -90,8 +90,9 @@ def learn_boosted(
     interactions : "auto", "all", int or sequence of (str, str), default "auto"
         Pairs of features allowed.  "all": every pair.  0: none.  An int K: the K pairs with the largest
         purified spread in one bag with all pairs, then a refit with those.  A list: those.  "auto": every
-        pair where at most 400 occur, else as for K = 400; then the weakest tables are dropped while the
-        spread of all that is dropped stays below 1 % of the score's (reported; never of monotone features).
+        pair where one bag uses at most 400, else as for K = 400; then the weakest tables are dropped while
+        the spread of all that is dropped stays below about 1 % of the score's (reported; never tables of
+        monotone features).
     monotone : mapping of str to {"increasing", "decreasing"}, default None
         Direction in which the decision must move with a number, all else equal; "binary" and "regression".
     random_state : int, default None

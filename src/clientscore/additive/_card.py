@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -130,6 +131,10 @@ class AdditiveCard:
         """The plans with flat tables that plain Python reads fast."""
         return [(plan.first, plan.second, plan.stride, plan.table.ravel().data) for plan in self._plans]
 
+    @cached_property
+    def _readers(self) -> list[tuple[str, tuple[float, ...] | None, FeatureBins]]:
+        return [(one.name, one.edges if one.kind == "number" else None, one) for one in self.bins]
+
     def _plan(self, term: Term) -> TermPlan:
         width = len(self.outputs)
         flat = np.ascontiguousarray(term.values, dtype=float).reshape(-1, width)
@@ -255,11 +260,17 @@ class AdditiveCard:
 
     def codes_one(self, values: Mapping[str, Any]) -> list[int]:
         """Return the row numbers of one client given as a mapping."""
-        try:
-            return [one.code(values[one.name]) for one in self.bins]
-        except KeyError:
+        if not self._column.keys() <= values.keys():
             check_columns(values.keys(), self.features, subject="The client")
-            raise
+        codes = []
+        for name, edges, one in self._readers:
+            value = values[name]
+            # A finite float minus itself is 0: the fast way round NaN, infinity and everything else.
+            if edges is not None and type(value) is float and value - value == 0.0:
+                codes.append(bisect_left(edges, value))
+            else:
+                codes.append(one.code(value))
+        return codes
 
     # ---- reasons -------------------------------------------------------------------------------------
 
