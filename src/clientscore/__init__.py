@@ -10,7 +10,7 @@ The way of the data::
 floor  rooms                                                   what they hold
 =====  ======================================================  =======================================
 10     ``cli``                                                 the command ``clientscore``
-7      ``bundle``                                              one model, one file
+7      ``bundle`` ``validation``                               one model, one file; out-of-time evidence
 6      ``assessment``                                          the stages in order; the result
 5      ``datasets`` ``features`` ``scoring`` ``churn``         one job each
        ``need`` ``tiering`` ``strategy`` ``report``

@@ -38,6 +38,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
     os.close(handle)
     temporary = Path(name)
+    temporary.chmod(0o666 & ~_umask())  # mkstemp makes files for the owner alone
     try:
         yield temporary
         _flush(temporary)
@@ -45,6 +46,13 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         _flush(target.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    """Return the process's mask of permissions; it can only be read by setting it."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
 
 
 def _flush(path: Path) -> None:

@@ -30,6 +30,7 @@ __all__ = [
     "derived_suffixes",
     "describe",
     "feature_columns",
+    "in_words",
     "pillar_of",
 ]
 
@@ -172,3 +173,26 @@ def _read() -> _Catalogue:
             )
             derived[name] = tuple(entry.get("derived", raw["derived"][pillar]))
     return _Catalogue(MappingProxyType(specs), MappingProxyType(derived), MappingProxyType(raw["suffixes"]))
+
+
+def in_words(name: str, lang: Literal["en", "zh"] = "en") -> str:
+    """Return a feature's name in plain words; one of your own with blanks for underscores.
+
+    Parameters
+    ----------
+    name : str
+        A feature.
+    lang : {"en", "zh"}, default "en"
+        English or Chinese.
+
+    Examples
+    --------
+    >>> in_words("interest_cover", lang="zh")
+    '利息保障倍数'
+    >>> in_words("years_in_chamber")
+    'years in chamber'
+    """
+    spec = describe(name)
+    if spec is None:
+        return name.replace("_", " ")
+    return spec.zh if lang == "zh" else spec.en

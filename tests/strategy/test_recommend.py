@@ -37,7 +37,7 @@ def test_plan_by_hand(strategy, client):
     )
     assert plan["strategy_reason"].startswith("Core client (tier B, watch no). Value-added service (")
     assert plan["strategy_reason"].endswith(
-        "churn 20.0% x 25% effect (driver response_hours_mean_3m) x value at stake 1,200,000"
+        "churn 20.0% x 25% effect (driver: mean hours to answer in 3 months) x value at stake 1,200,000"
         " - cost 2,100 = 57,900"
     )
 

@@ -61,6 +61,11 @@ COLUMNS: dict[str, Kind] = {
     "strategy_reason": "text",
     "next_review": "date",
     "model_version": "text",
+    "value_basis": "text",
+    "tier_reason": "text",
+    "override": "text",
+    "runner_up": "text",
+    "reports": "text",
 }
 
 _DTYPES = {"text": "str", "number": "float64", "date": "datetime64[us]", "flag": "boolean"}

@@ -9,7 +9,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
-from clientscore import _state
+from clientscore._state import digest
 from clientscore.catalogue import pillar_of
 from clientscore.churn import ChurnModel
 from clientscore.exceptions import DataError, InvalidParameterError
@@ -139,7 +139,7 @@ class ClientModel(BaseEstimator):
         context = build_context(accepted, self.schema_, list(dates))
         self.fit_features(X, outcomes, context=context)
         self.reference_ = reference
-        self.model_version_ = _state.digest(self._content())[:12]
+        self.model_version_ = digest(self._content())[:12]
         return self
 
     def training_dates(self, tables: Mapping[str, pd.DataFrame]) -> pd.DatetimeIndex:
@@ -216,7 +216,7 @@ class ClientModel(BaseEstimator):
             period=self.schema_.period,
             churn_causes=self.schema_.churn_causes,
         )
-        self.model_version_ = _state.digest(self._content())[:12]
+        self.model_version_ = digest(self._content())[:12]
         return self
 
     def _set_horizons(self) -> None:
@@ -377,7 +377,7 @@ class ClientModel(BaseEstimator):
         frame["as_of"] = X.index.get_level_values(1) if X.index.nlevels > 1 else pd.NaT
         for name in {"pd", "size_amount"} - set(frame):
             frame[name] = np.nan  # not known: the tier says so, and is not evaluated
-        frame["value"] = client_value(frame)["value"]
+        frame[["value", "value_basis"]] = client_value(frame)[["value", "value_basis"]]
         return frame
 
     # ---------------------------------------------------------------- state

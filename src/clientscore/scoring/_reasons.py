@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from clientscore._checks import check_option
-from clientscore.catalogue import describe
+from clientscore.catalogue import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -130,7 +130,4 @@ def reason_text(code: str, lang: Language = "en") -> str:
     'years in chamber'
     """
     check_option("lang", lang, Language)
-    spec = describe(code)
-    if spec is None:
-        return code.replace("_", " ")
-    return spec.zh if lang == "zh" else spec.en
+    return in_words(code, lang)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from clientscore.catalogue import in_words
+
 from ._rules import COLUMNS, Choice, Column, Columns, ColumnType, DecisionTable
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ WORDS: dict[str, dict[str, str]] = {
         "less": "{0} ({1:,.0f}, {2:,.0f} less)",
         "loss": "{0} ({1:,.0f}: costs more than it brings)",
         "kept": "churn {:.1%} x {:.0%} effect ({}) x value at stake {:,.0f}",
-        "driver": "driver {}",
+        "driver": "driver: {}",
         "no_driver": "driver not known",
         "won": "margin on need won {:,.0f}",
         "cost": "cost {:,.0f}",
@@ -67,7 +69,7 @@ WORDS: dict[str, dict[str, str]] = {
         "less": "{0}（{1:,.0f}，少{2:,.0f}）",
         "loss": "{0}（{1:,.0f}：成本高于收益）",
         "kept": "流失概率{:.1%} × 效果{:.0%}（{}）× 风险价值{:,.0f}",
-        "driver": "驱动因素{}",
+        "driver": "驱动因素：{}",
         "no_driver": "驱动因素未知",
         "won": "新增需求收益{:,.0f}",
         "cost": "成本{:,.0f}",
@@ -181,7 +183,7 @@ def action_texts(
     """Write the sum behind the value of one action, for the chosen rows."""
     words, action = WORDS[lang], valued.action
     title = action.text_zh if lang == "zh" else action.text
-    drivers = [words["driver"].format(word) for word in columns["churn_driver_1"].words] + [
+    drivers = [words["driver"].format(in_words(word, lang)) for word in columns["churn_driver_1"].words] + [
         words["no_driver"]
     ]
     names = [drivers[code] for code in columns["churn_driver_1"].values[rows].tolist()]
