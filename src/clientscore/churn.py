@@ -38,10 +38,10 @@ class ChurnModel(BaseEstimator):
         the causes that occur.
     churn_causes : sequence of str, default ("hard_attrition", "silent_attrition")
         Causes that count as churn; at least one of them must occur.
-    max_rows : int, default 100_000
+    max_rows : int, default 50_000
         Budget of person-period rows, see `CompetingHazard`.
-    min_events : int, default 20
-        A cause with fewer events gets the same hazard for every client and period.
+    min_events : int, default 40
+        A cause that fewer clients left by gets the same hazard for every client and period.
     n_bags : int, default 2
         Bags of the boosted card.
     max_rounds : int, default 400
@@ -86,8 +86,8 @@ class ChurnModel(BaseEstimator):
         horizons: Sequence[int] = (3, 6, 12),
         causes: Sequence[str] | Mapping[Any, str] | None = None,
         churn_causes: Sequence[str] = ("hard_attrition", "silent_attrition"),
-        max_rows: int = 100_000,
-        min_events: int = 20,
+        max_rows: int = 50_000,
+        min_events: int = 40,
         n_bags: int = 2,
         max_rounds: int = 400,
         learning_rate: float = 0.1,

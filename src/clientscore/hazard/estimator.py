@@ -51,8 +51,8 @@ class CompetingHazard(BaseEstimator):
     max_rows : int, default 200_000
         Budget of person-period rows.  Above it stay rows are sampled uniformly and weighted; event rows are
         all kept, and at least as many stay rows as event rows.
-    min_events : int, default 20
-        A cause with fewer events gets the same hazard for every client and period.
+    min_events : int, default 40
+        A cause that fewer clients left by gets the same hazard for every client and period.
     max_bins : int, default 63
         Bins of a feature.
     n_bags : int, default 2
@@ -61,6 +61,8 @@ class CompetingHazard(BaseEstimator):
         Most boosting rounds of a bag; early stopping on held-out clients usually ends it sooner.
     learning_rate : float, default 0.1
         Step of one round, in (0, 1].
+    min_rows_leaf : int, default 100
+        Fewest person-period rows of a leaf; events are rare, so leaves must be wide.
     random_state : int, default None
         Seed of sampling and bags; None: another one every time.
 
@@ -73,7 +75,7 @@ class CompetingHazard(BaseEstimator):
     card_ : AdditiveCard or None
         Log odds of each cause against staying; None when every cause is constant.
     constant_causes_ : tuple of str
-        Causes with fewer than `min_events` events.
+        Causes that fewer than `min_events` clients left by.
     sampled_share_ : float
         Share of stay rows used, in (0, 1].
     level_shift_ : dict of str to float
@@ -111,11 +113,12 @@ class CompetingHazard(BaseEstimator):
         n_periods: int = 12,
         causes: Sequence[str] | Mapping[Any, str] | None = None,
         max_rows: int = 200_000,
-        min_events: int = 20,
+        min_events: int = 40,
         max_bins: int = 63,
         n_bags: int = 2,
         max_rounds: int = 400,
         learning_rate: float = 0.1,
+        min_rows_leaf: int = 100,
         random_state: int | None = None,
     ) -> None:
         self.n_periods = n_periods
@@ -126,6 +129,7 @@ class CompetingHazard(BaseEstimator):
         self.n_bags = n_bags
         self.max_rounds = max_rounds
         self.learning_rate = learning_rate
+        self.min_rows_leaf = min_rows_leaf
         self.random_state = random_state
 
     def fit(
@@ -178,12 +182,15 @@ class CompetingHazard(BaseEstimator):
         self.n_rows_ = len(X)
         self.sampled_share_ = panel.share
         self.feature_names_in_ = np.asarray(X.columns, dtype=object)
+        clients = client_numbers(X, groups)
         self.constant_causes_ = tuple(
-            name for name, count in zip(causes, counts, strict=True) if count < self.min_events
+            name
+            for code, name in enumerate(causes, start=1)
+            if len(np.unique(clients[codes_event == code])) < self.min_events
         )
         stays = float(panel.weight[panel.outcome == 0].sum())
         self._constant = np.log(np.maximum(counts, 1) / max(stays, 1.0))
-        self.card_ = self._learn(codes, bins, panel, client_numbers(X, groups), rng)
+        self.card_ = self._learn(codes, bins, panel, clients, rng)
         self._set_tables()
         self._correct_level(X, periods, codes_event, rng)
         return self
@@ -339,6 +346,7 @@ class CompetingHazard(BaseEstimator):
         check_integer("max_bins", self.max_bins, low=2, high=250)
         check_integer("n_bags", self.n_bags, low=1)
         check_integer("max_rounds", self.max_rounds, low=1)
+        check_integer("min_rows_leaf", self.min_rows_leaf, low=1)
         check_interval("learning_rate", self.learning_rate, low=0.0, high=1.0, closed="high")
 
     def _check_fitted(self) -> None:
@@ -388,6 +396,7 @@ class CompetingHazard(BaseEstimator):
             n_bags=self.n_bags,
             max_rounds=self.max_rounds,
             learning_rate=self.learning_rate,
+            min_rows_leaf=self.min_rows_leaf,
             random_state=int(rng.integers(2**31 - 1)),
         )
         return card

@@ -45,7 +45,7 @@ class FinancingNeedForecaster(BaseEstimator):
         Length of a period; columns end in _3m, _2q, _1y.
     lead_periods : int, default 1
         Periods between ``as_of`` and the opening of the window, at least 0.
-    max_rows : int, default 100_000
+    max_rows : int, default 50_000
         Budget of person-period rows, see `CompetingHazard`.
     n_bags : int, default 2
         Bags of the hazard's card.
@@ -102,7 +102,7 @@ class FinancingNeedForecaster(BaseEstimator):
         coverage: float = 0.9,
         period: Period = "month",
         lead_periods: int = 1,
-        max_rows: int = 100_000,
+        max_rows: int = 50_000,
         n_bags: int = 2,
         max_rounds: int = 400,
         learning_rate: float = 0.1,
