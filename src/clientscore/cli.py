@@ -68,7 +68,7 @@ def demo(
     schema = ClientSchema.default()
     checked = validate_clients(tables, schema)
     _show(console, "Validation", checked.counts)
-    model = ClientModel(schema=schema, random_state=seed)
+    model = ClientModel(schema=schema, n_jobs=2, random_state=seed)
     end = data_end(checked.accepted, schema.publication_lag_days)
     test_as_of = add_periods(end, -13, schema.period)
     clock.say(f"fitting on what was known by {test_as_of:%Y-%m-%d}, judging on the year after")
@@ -139,7 +139,7 @@ def fit(
     chosen = _schema(schema)
     tables = _accepted(folder, chosen, max_reject_share)
     clock.say("fitting")
-    fitted = ClientModel(schema=chosen, random_state=seed).fit(tables, as_of=as_of or None)
+    fitted = ClientModel(schema=chosen, n_jobs=2, random_state=seed).fit(tables, as_of=as_of or None)
     save_model(fitted, model)
     clock.say(f"wrote model {fitted.model_version_} to {model}")
 

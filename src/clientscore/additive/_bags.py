@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import lightgbm as lgb
@@ -22,9 +23,9 @@ _OBJECTIVES = {"binary": "binary", "multiclass": "multiclass", "regression": "l2
 _METRICS = {"binary": "binary_logloss", "multiclass": "multi_logloss", "regression": "l2"}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Design:
-    """What every bag is trained on."""
+    """What every bag is trained on; LightGBM's own copy of it is made once for all bags."""
 
     matrix: NDArray[np.float32]  # (n, n_features), missing as NaN
     positions: list[NDArray[np.float64]]  # per feature, value in the matrix of each row number
@@ -32,6 +33,18 @@ class Design:
     weight: NDArray[np.float64]
     objective: str
     n_classes: int  # raw scores a row
+
+    @cached_property
+    def dataset(self) -> lgb.Dataset:
+        """The matrix as LightGBM holds it."""
+        data = lgb.Dataset(
+            self.matrix,
+            label=self.y,
+            weight=self.weight,
+            params=_dataset_params(self),
+            free_raw_data=False,
+        )
+        return data.construct()
 
     def subset_rows(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return some rows of the matrix."""
@@ -130,33 +143,25 @@ def train_bags(
     design: Design, held: Sequence[NDArray[np.bool_]], settings: BoostSettings, seeds: Sequence[int]
 ) -> list[Bag]:
     """Train one booster a bag on one shared set of bins."""
-    data = lgb.Dataset(
-        design.matrix,
-        label=design.y,
-        weight=design.weight,
-        params=_dataset_params(design),
-        free_raw_data=False,
-    )
-    data.construct()
-    return [_train_bag(design, data, out, settings, seed) for out, seed in zip(held, seeds, strict=True)]
+    return [_train_bag(design, out, settings, seed) for out, seed in zip(held, seeds, strict=True)]
 
 
-def _train_bag(
-    design: Design, data: lgb.Dataset, out: NDArray[np.bool_], settings: BoostSettings, seed: int
-) -> Bag:
+def _train_bag(design: Design, out: NDArray[np.bool_], settings: BoostSettings, seed: int) -> Bag:
     inside, held = np.flatnonzero(~out), np.flatnonzero(out)
     watched = bool(len(inside)) and bool(len(held))
     params = _params(design, settings, seed)
     if watched:
         booster = lgb.train(
             params,
-            data.subset(inside.tolist()),
+            design.dataset.subset(inside.tolist()),
             num_boost_round=settings.max_rounds,
-            valid_sets=[data.subset(held.tolist())],
+            valid_sets=[design.dataset.subset(held.tolist())],
             callbacks=[lgb.early_stopping(_PATIENCE_ROUNDS, verbose=False)],
         )
     else:
-        booster = lgb.train(params, data, num_boost_round=min(settings.max_rounds, _ROUNDS_UNWATCHED))
+        booster = lgb.train(
+            params, design.dataset, num_boost_round=min(settings.max_rounds, _ROUNDS_UNWATCHED)
+        )
         held = np.empty(0, dtype=np.intp)
     rounds = booster.best_iteration if watched and booster.best_iteration > 0 else booster.current_iteration()
     # Truncate when writing: a number of iterations given at prediction time is not safe in concurrent calls.

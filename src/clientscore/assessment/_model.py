@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
@@ -55,6 +56,8 @@ class ClientModel(BaseEstimator):
         1 year. The longest is the horizon of the score too.
     lead : int, default 1
         Periods between ``as_of`` and the start of the outcome windows, in which the bank can act.
+    n_jobs : int, optional
+        Heads learned at a time, at most 3; the answer does not depend on it. None is one.
     random_state : int or None, default None
         Seed of every random choice in training.
 
@@ -92,6 +95,7 @@ class ClientModel(BaseEstimator):
         strategy: ServiceStrategy | None = None,
         horizons: Sequence[int] | None = None,
         lead: int = 1,
+        n_jobs: int | None = None,
         random_state: int | None = None,
     ) -> None:
         self.schema = schema
@@ -102,6 +106,7 @@ class ClientModel(BaseEstimator):
         self.strategy = strategy
         self.horizons = horizons
         self.lead = lead
+        self.n_jobs = n_jobs
         self.random_state = random_state
 
     reference_: ReferencePopulation | None
@@ -195,9 +200,11 @@ class ClientModel(BaseEstimator):
             raise DataError("outcomes must stand on X's index; reindex one to the other.")
         self.feature_names_in_ = np.asarray(X.columns, dtype=object)
         self.pillars_ = {name: (pillars or {}).get(name, pillar_of(name)) for name in X.columns}
-        self.scorer_ = self._fit_scorer(X, outcomes)
-        self.churn_ = self._fit_churn(X, outcomes)
-        self.need_ = self._fit_need(X, outcomes)
+        heads = (self._fit_scorer, self._fit_churn, self._fit_need)
+        # Threads, not processes: LightGBM frees the interpreter while it learns, and X is shared.
+        self.scorer_, self.churn_, self.need_ = Parallel(n_jobs=self.n_jobs, prefer="threads")(
+            delayed(fit_head)(X, outcomes) for fit_head in heads
+        )
         if self.scorer_ is None and self.churn_ is None and self.need_ is None:
             raise DataError(
                 "outcomes must hold bad, or exit_duration and exit_cause, or need_duration, need_event and "
