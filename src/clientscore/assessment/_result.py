@@ -23,10 +23,10 @@ class Assessment:
     ----------
     table : DataFrame
         One row a client, the columns of `clientscore.assessment.COLUMNS`.
-    rejects : DataFrame
+    rejects : DataFrame, optional
         Rows of the input that could not be used: table, row, id, column, rule, value. Empty when the
         assessment was made from a feature table.
-    rates : DataFrame
+    rates : DataFrame, optional
         Forecast rates of the whole book with their intervals: rate, predicted, lower, upper, n.
 
     Notes

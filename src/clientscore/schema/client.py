@@ -41,9 +41,9 @@ class ClientSchema:
         Days from the end of a period to its statement, for statements without ``published_at``.
     period : {"month", "quarter", "year"}, default "month"
         Length of a period of a horizon.
-    exit_events : mapping of str to str, default {"closure": "hard_attrition", "default": "default", ...}
-        Event word -> cause of the final exit; by default also ``repayment`` -> ``scheduled_repayment`` and
-        ``bank_exit`` -> ``bank_exit``.
+    exit_events : mapping of str to str, optional
+        Event word -> cause of the final exit; by default ``closure`` -> ``hard_attrition``, ``default`` ->
+        ``default``, ``repayment`` -> ``scheduled_repayment`` and ``bank_exit`` -> ``bank_exit``.
     default_events : tuple of str, default ("default",)
         Event words that make a client ``bad``; each is an exit too.
     drawing_events : tuple of str, default ("drawing",)
