@@ -62,7 +62,7 @@ def demo(
     seed: Seed = 0,
 ) -> None:
     """Run the whole chain on the sample book and write its assessment, model and report."""
-    console, clock = Console(), _Clock()
+    console, clock = _console(), _Clock()
     clock.say("reading the sample book")
     tables = load_sample(sample)
     schema = ClientSchema.default()
@@ -75,14 +75,14 @@ def demo(
     truth = make_portfolio(random_state=0).truth if sample is None else None
     oracle = None if truth is None else truth.futures(test_as_of, 200, random_state=1).mean()
     tested = out_of_time(model, checked.accepted, test_as_of, oracle=oracle)
-    _show(console, f"Out of time at {test_as_of:%Y-%m-%d}: model, naive baseline, true law", tested.frame())
+    _show(console, f"Out of time at {test_as_of:%Y-%m-%d}", _beside_baseline(tested.frame()))
     clock.say("fitting on the whole history")
     model.fit(checked.accepted)
     clock.say(f"assessing every client at {end:%Y-%m-%d}")
     result = model.assess(checked.accepted, as_of=end)
     _show(console, "Forecast rates of the next year, with 95 % intervals", result.rates)
     _show(console, "The book by tier", result.summary().reset_index())
-    _show(console, "Call first", result.call_first(10))
+    _show_calls(console, result.call_first(10))
     out.mkdir(parents=True, exist_ok=True)
     result.to_parquet(out / "assessments.parquet")
     save_model(model, out / "model.clientscore")
@@ -113,7 +113,7 @@ def validate(
     max_reject_share: MaxShare = 1.0,
 ) -> None:
     """Check a folder of tables against the schema; every row is accepted or listed with its fault."""
-    console = Console()
+    console = _console()
     chosen = _schema(schema)
     checked = validate_clients(read_tables(folder, chosen), chosen, as_of=as_of)
     _show_validation(console, checked)
@@ -155,7 +155,7 @@ def score(
     max_reject_share: MaxShare = 0.2,
 ) -> None:
     """Assess every client of a folder of tables at one date."""
-    console, clock = Console(), _Clock()
+    console, clock = _console(), _Clock()
     fitted = load_model(model)
     tables = _accepted(folder, fitted.schema_, max_reject_share)
     clock.say(f"assessing at {as_of}")
@@ -166,6 +166,12 @@ def score(
         write_report(result, html)
     _show(console, f"{len(result):,} clients by tier", result.summary().reset_index())
     clock.say(f"wrote {out}" + (f" and {html}" if html is not None else ""))
+
+
+def _console() -> Console:
+    """Return the place to print to; a log gets lines wide enough for the tables."""
+    console = Console()
+    return console if console.is_terminal else Console(width=110)
 
 
 class _Clock:
@@ -202,11 +208,32 @@ def _show_validation(console: Console, checked: ValidationReport) -> None:
         _show(console, "Notes", checked.notes)
 
 
+def _beside_baseline(figures: pd.DataFrame) -> pd.DataFrame:
+    """Return out-of-time figures for reading: the naive baseline with its name, then the true law."""
+    named = [
+        f"{_cell(value)} {name}" if name else "-"
+        for value, name in zip(figures["baseline"], figures["baseline_name"], strict=True)
+    ]
+    shown = figures[["head", "measure", "model"]].assign(**{"naive baseline": named})
+    return shown.assign(**{"true law": figures["oracle"], "n": figures["n"]})
+
+
+def _show_calls(console: Console, calls: pd.DataFrame) -> None:
+    """Print the clients to call first, each with its actions, their worth and the reason."""
+    console.print("[italic]Call first[/italic]")
+    for place, call in enumerate(calls.to_dict("records"), start=1):
+        who = f"{call['client_id']}, {call['industry']}, tier {call['tier']}"
+        console.print(
+            f"{place:>3}. {who}: {call['actions']}, worth {_cell(call['action_value'])}", markup=False
+        )
+        console.print(f"     {call['strategy_reason']}", markup=False, style="dim")
+
+
 def _show(console: Console, title: str, frame: pd.DataFrame) -> None:
     table = Table(title=title, title_justify="left")
     for name in frame.columns:
         numeric = pd.api.types.is_numeric_dtype(frame[name])
-        table.add_column(str(name), justify="right" if numeric else "left", overflow="fold")
+        table.add_column(str(name).replace("_", " "), justify="right" if numeric else "left", overflow="fold")
     for row in frame.itertuples(index=False):
         table.add_row(*(_cell(value) for value in row))
     console.print(table)
@@ -216,8 +243,10 @@ def _cell(value: Any) -> str:
     if value is None or pd.isna(value):
         return "-"
     if isinstance(value, float):
+        if abs(value) >= 1e5:
+            return f"{value / 1e6:,.1f} m"
         return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4f}"
-    return str(value)
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _plain(error: Exception) -> str:
