@@ -23,7 +23,7 @@ _CHECKPOINT_EVERY = 12
 RECORDED = (
     "condition", "log_assets", "manager", "price", "products", "dpd", "plan", "line_clock", "term_clock",
     "line_limit", "term_limit", "term_drawn", "fall_age", "project_month", "service_seen", "approval_seen",
-    "complaints_seen",
+    "complaints_seen", "manager_months",
 )  # fmt: skip
 
 

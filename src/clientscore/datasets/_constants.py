@@ -21,7 +21,7 @@ Array = NDArray[Any]
 
 SIMULATOR_VERSION: Final = 1
 
-BURN_IN_MONTHS: Final = 24
+BURN_IN_MONTHS: Final = 120  # until selection among clients has settled
 
 
 class Industry(NamedTuple):
@@ -123,7 +123,7 @@ OWNERSHIP_SHARE: Final = np.array([0.48, 0.14, 0.10, 0.05, 0.23])
 HARD, SILENT, DEFAULT, NEED = range(4)
 FRAILTY_VARIANCE: Final = np.array([0.6, 0.5, 0.5, 0.9])
 # Log monthly rate of a client with all covariates at zero and frailty 1.
-LEVEL: Final = np.log(np.array([0.0064, 0.0290, 0.00074, 0.0205]))
+LEVEL: Final = np.log(np.array([0.0069, 0.0295, 0.00078, 0.0208]))
 BANK_EXIT_LEVEL: Final = float(np.log(0.0004))
 REPAYMENT_RATE: Final = 0.9  # in the month of maturity of a client with term loans only
 MEAN_EXIT_RATE: Final = 0.013  # a month, all causes: the tenures of the opening book

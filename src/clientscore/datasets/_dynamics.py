@@ -8,6 +8,7 @@ cause is drawn in proportion to the rates.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -33,6 +34,9 @@ from ._constants import (
     industry_column,
 )
 from ._state import CONDITION_KEPT, TERM_MONTHS, Profile, State
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _CONDITION_SHOCK = 0.75 * float(np.sqrt(1.0 - CONDITION_KEPT**2))
 MANAGER_CHANGES = 0.016  # a month
@@ -86,20 +90,19 @@ class Month:
         return np.asarray(-np.expm1(-total) * rate / total)
 
 
-def _service_terms(state: State) -> dict[str, Array]:
+def service_terms(state: State | Mapping[str, Array]) -> dict[str, Array]:
+    """Return what each driver of leaving counts: of a state, or of arrays under the same names."""
+
+    def of(name: str) -> Array:
+        return np.asarray(getattr(state, name) if isinstance(state, State) else state[name])
+
     return {
-        "response_hours": state.service_seen,
-        "complaints": np.minimum(state.complaints_seen, 4.0),
-        "manager_change": (state.manager_months < 6).astype(float),
-        "approval_days": state.approval_seen,
-        "price": state.price,
+        "response_hours": of("service_seen"),
+        "complaints": np.minimum(of("complaints_seen"), 4.0),
+        "manager_change": (of("manager_months") < 6).astype(float),
+        "approval_days": of("approval_seen"),
+        "price": of("price"),
     }
-
-
-def service_eta(state: State) -> dict[str, tuple[Array, Array]]:
-    """Return each driver's part of the log rate of hard and of silent attrition."""
-    terms = _service_terms(state)
-    return {name: (hard * terms[name], soft * terms[name]) for name, (hard, soft) in SERVICE_DRIVERS.items()}
 
 
 def utilization(profile: Profile, state: State) -> Array:
@@ -111,9 +114,9 @@ def utilization(profile: Profile, state: State) -> Array:
 def rates(profile: Profile, state: State, growth: Array, month_of_year: int) -> tuple[Array, Array, Array]:
     """Return log rates without frailty (4, paths, clients), and the rates of repayment and bank exit."""
     hard, soft = np.zeros(state.condition.shape), np.zeros(state.condition.shape)
-    for part_hard, part_soft in service_eta(state).values():
-        hard = hard + part_hard
-        soft = soft + part_soft
+    for name, term in service_terms(state).items():
+        hard = hard + SERVICE_DRIVERS[name][0] * term
+        soft = soft + SERVICE_DRIVERS[name][1] * term
     fallen = state.fall_age > 0
     loyal = -0.12 * (state.products - 3.0)
     young = 0.25 * np.exp(-state.months / 24.0)

@@ -114,7 +114,7 @@ def surveys_table(rows: Rows, rng: np.random.Generator) -> pd.DataFrame:
     satisfaction = 7.4 - 1.3 * service - 0.6 * part.get("complaints_seen") + 1.1 * rng.standard_normal(n)
     speed = 4.83 - 1.6 * approval + 1.6 * rng.standard_normal(n)
     wants = profile.wants_reports[part.client]
-    plan = np.where(part.get("plan"), rng.random(n) < 0.85, rng.random(n) < 0.08)
+    plan = np.where(part.get("plan"), rng.random(n) < 0.85, rng.random(n) < 0.04)
     amount = part.get("amount_median") * np.exp(0.6 * rng.standard_normal(n))
     amount = np.where(plan, np.round(amount, -4), 0.0)
     return pd.DataFrame(
@@ -123,7 +123,7 @@ def surveys_table(rows: Rows, rng: np.random.Generator) -> pd.DataFrame:
             "answered_at": event_dates(book.start, part.month, rng.random(n)),
             "satisfaction": np.clip(np.round(satisfaction), 0.0, 10.0),
             "approval_satisfaction": np.clip(np.round(speed), 0.0, 10.0),
-            "wants_reports": wants,
+            "wants_reports": wants.astype(float),
             "planned_financing_amount": np.where(rng.random(n) < 0.1, np.nan, amount),
         }
     )

@@ -105,7 +105,7 @@ def load_sample(path: str | os.PathLike[str] | None = None) -> dict[str, pd.Data
     files = sorted(folder.glob("*.parquet"))
     if not any(file.stem == "clients" for file in files):
         raise DataNotFoundError(
-            f"The sample book must be a folder with clients.parquet and more; there is none in {str(folder)!r}. "
+            f"The sample book must be a folder with clients.parquet and others; none in {str(folder)!r}. "
             f"Set {SAMPLES_VARIABLE} to the folder, or write one: clientscore simulate {str(folder)!r}."
         )
     return {file.stem: pq.read_table(file).to_pandas() for file in files}

@@ -30,6 +30,16 @@ ITEMS = (
 )  # fmt: skip
 # Never missing: without them a statement would not be one.
 _ALWAYS = ("revenue", "total_assets")
+# A restatement changes the result of the period; the balance sheet stays.
+_RESTATED = (
+    "revenue",
+    "cost_of_sales",
+    "operating_expenses",
+    "ebitda",
+    "ebit",
+    "net_income",
+    "operating_cash_flow",
+)
 
 
 @dataclass
@@ -179,7 +189,7 @@ def statements_table(rows: Rows, rng: np.random.Generator) -> pd.DataFrame:
     table: dict[str, Array] = {}
     change = np.where(again, 1.0 + 0.04 * rng.standard_normal(len(which)), 1.0)
     for name in ITEMS:
-        factor = 1.0 if name in {"total_assets", "current_assets", "cash"} else change
+        factor = change if name in _RESTATED else 1.0
         values = np.round(items[name][which] * factor)
         gap = rng.random(len(which)) < (0.0 if name in _ALWAYS else MISSING_SHARE)
         table[name] = np.where(gap, np.nan, values)

@@ -73,8 +73,8 @@ def clients_table(book: Book, rng: np.random.Generator, ids: object) -> pd.DataF
             "ownership": levels(OWNERSHIP, profile.ownership),
             "founded": founded.astype("datetime64[us]"),
             "relationship_start": began,
-            "consent": rng.random(n) < 0.94,
-            "kyc_valid": rng.random(n) < 0.97,
+            "consent": (rng.random(n) < 0.94).astype(float),
+            "kyc_valid": (rng.random(n) < 0.97).astype(float),
         }
     )
 

@@ -15,6 +15,7 @@ from clientscore.metrics import auc, brier
 from clientscore.schema import ClientSchema
 
 from ._constants import DEFAULT, FALL_HOLDS, HARD, NEED, SERVICE_DRIVERS, SERVICE_UNITS, SILENT, Array
+from ._dynamics import service_terms
 from ._futures import FutureLabels, Futures, simulate_futures
 from ._rows import Rows
 
@@ -38,6 +39,12 @@ class Truth:
         The records of the simulation.
     tables : dict of str to DataFrame
         The tables of the book.
+
+    Notes
+    -----
+    What futures start from is the state at the date, all but the frailties. It includes the financial
+    condition behind the accounts (statements report it late and with noise; use of the line, arrears and
+    balances follow it month by month) and the client's own events from before the tables begin.
     """
 
     book: Book
@@ -61,6 +68,20 @@ class Truth:
             SERVICE_DRIVERS, orient="index", columns=["hard_attrition", "silent_attrition"]
         )
         return table.assign(unit=pd.Series(SERVICE_UNITS, dtype="str")).rename_axis("driver")
+
+    def service_variance(self) -> pd.DataFrame:
+        """Return how much each driver moves the log rate of leaving in this book.
+
+        Returns
+        -------
+        DataFrame indexed by driver
+            Variance of the driver's part of the log rate over all client-months, ``hard_attrition`` and
+            ``silent_attrition``.
+        """
+        stayed = self.book.stayed
+        terms = {name: term[stayed] for name, term in service_terms(self.book.record).items()}
+        effects = self.service_effects.drop(columns="unit")
+        return effects.pow(2).mul(pd.Series({name: term.var() for name, term in terms.items()}), axis=0)
 
     def hazards(self, *, frailty: bool = True) -> pd.DataFrame:
         """Return the monthly rate of every cause and the law of new money, one row a client and month.
