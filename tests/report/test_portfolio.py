@@ -12,7 +12,7 @@ import pytest
 from clientscore.exceptions import InvalidParameterError, MissingDependencyError
 from clientscore.report import portfolio
 from clientscore.report._charts import HALF, scatter, stacked_bars, ticks
-from clientscore.report._facts import book_facts
+from clientscore.report._facts import _share_by_window, book_facts
 from clientscore.report._tables import compact, figure_table
 
 VOID = {"meta", "br", "line", "rect", "circle"}
@@ -64,8 +64,9 @@ def book():
             "grade": rng.choice(["1", "2", "10", "D"], n),
             "churn_12m": rng.uniform(0, 0.4, n),
             "churn_driver_1": rng.choice(["response_hours_mean_3m", "rate_mean"], n),
+            "need_probability_3m": 0.1,
+            "need_probability_6m": 0.15,
             "need_probability_12m": 0.25,
-            "need_month": rng.choice(pd.to_datetime(["2026-02-01", "2026-05-01"]), n),
             "need_amount_expected": 1000.0,
             "need_product": rng.choice(["term_loan", "leasing"], n),
             "value": rng.normal(5e4, 5e4, n),
@@ -131,15 +132,25 @@ def test_calls_are_the_ten_with_most_to_gain(book):
     assert book_facts(lossy)["calls"] is None
 
 
-def test_grades_and_months_stand_in_order(book):
+def test_grades_and_windows_stand_in_order(book):
     facts = book_facts(book)
     assert [name["text"] for name in facts["grades"]["names"]] == ["1", "2", "10", "D"]
-    months = [name["text"] for name in facts["need"]["chart"]["names"]]
-    assert months == ["2026-02", "2026-03", "2026-04", "2026-05"]
+    windows = [name["text"] for name in facts["need"]["chart"]["names"]]
+    assert windows == ["month 1-3", "month 4-6", "month 7-12"]
     assert facts["need"]["total"] == "60k"
 
 
-@pytest.mark.parametrize("dropped", ["tier", "grade", "value", "need_month", "action_value", "churn_12m"])
+def test_the_need_falls_on_the_windows_as_its_probability_does(book):
+    shares = _share_by_window(book)
+    np.testing.assert_allclose(shares.iloc[0], [0.4, 0.2, 0.4])
+    yearly = _share_by_window(book.drop(columns=["need_probability_3m", "need_probability_6m"]))
+    assert yearly.columns.tolist() == ["month 1-12"]
+    np.testing.assert_allclose(yearly.iloc[0], [1.0])
+
+
+@pytest.mark.parametrize(
+    "dropped", ["tier", "grade", "value", "need_amount_expected", "action_value", "churn_12m"]
+)
 def test_missing_columns_leave_a_section_out_and_say_so(book, tmp_path, dropped):
     for frame in (book.drop(columns=dropped), book.assign(**{dropped: None})):
         path = portfolio(frame, tmp_path / "page.html")

@@ -34,7 +34,7 @@ def book_facts(frame: pd.DataFrame) -> dict[str, Any]:
 
 
 _EXPECTED = (
-    *("tier", "grade", "pd", "churn_12m", "need_probability_12m", "need_amount_expected", "need_month"),
+    *("tier", "grade", "pd", "churn_12m", "need_probability_12m", "need_amount_expected"),
     *("value", "action_value", "service_layer"),
 )
 
@@ -181,25 +181,34 @@ def _drivers(frame: pd.DataFrame) -> list[dict[str, Any]] | None:
 
 
 def _need(frame: pd.DataFrame) -> dict[str, Any] | None:
-    """Stack the expected need by its most likely month and product."""
-    if not _has(frame, "need_month", "need_amount_expected"):
+    """Stack the expected need by window and product: each client's amount by when it is likely."""
+    if not _has(frame, "need_probability_12m", "need_amount_expected"):
         return None
     amount = _numbers(frame, "need_amount_expected").fillna(0.0)
-    month = pd.to_datetime(frame["need_month"]).dt.to_period("M")
     by = "need_product" if _has(frame, "need_product") else "need_purpose"
     product = _words(frame, by, "not known").str.replace("_", " ")
     top = amount.groupby(product).sum().sort_values(ascending=False).index[: len(_PALETTE) - 1].tolist()
     product = product.where(product.isin(top), "others")
-    table = amount.groupby([product, month]).sum().unstack(fill_value=0.0)
-    if table.empty:
+    by_window = _share_by_window(frame).mul(amount, axis=0).groupby(product).sum()
+    names = [name for name in [*top, "others"] if name in by_window.index]
+    if not names:
         return None
-    every_month = pd.period_range(table.columns.min(), table.columns.max(), freq="M")
-    table = table.reindex(columns=every_month, fill_value=0.0)
-    names = [name for name in [*top, "others"] if name in table.index]
-    series = {name: table.loc[name].tolist() for name in names}
-    labels = [f"{period:%Y-%m}" for period in table.columns]
-    chart = stacked_bars(labels, series, dict(zip(names, _PALETTE, strict=False)), FULL)
+    series = {name: by_window.loc[name].tolist() for name in names}
+    colors = dict(zip(names, _PALETTE, strict=False))
+    chart = stacked_bars(list(by_window.columns), series, colors, FULL)
     return {"chart": chart, "total": compact(float(amount.sum())), "by": by.removeprefix("need_")}
+
+
+def _share_by_window(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return, per client, how the probability of a need within 12 months falls on the windows shown."""
+    ends = [months for months in (3, 6, 12) if _has(frame, f"need_probability_{months}m")]
+    whole = _numbers(frame, "need_probability_12m")
+    before, start, shares = 0.0, 1, {}
+    for end in ends:
+        until = _numbers(frame, f"need_probability_{end}m")
+        shares[f"month {start}-{end}"] = ((until - before) / whole.where(whole > 0)).fillna(0.0)
+        before, start = until, end + 1
+    return pd.DataFrame(shares, index=frame.index)
 
 
 def _calls(frame: pd.DataFrame) -> list[dict[str, Any]] | None:
