@@ -200,3 +200,17 @@ def test_no_rows_give_empty_results_with_all_columns():
     assert card.decision(empty).shape == (0, 2)
     assert card.contributions(empty, "o0").shape == (0, 3)
     assert card.row_counts(empty)["rows"].tolist() == [0, 0, 0]
+
+
+def test_the_profile_of_one_client_is_the_batchs_to_the_bit():
+    card = hand_card(2)
+    codes = card.encode(X)
+    for feature, at in (("a", [0, 2, 1]), ("b", [4, 0]), ("k", range(4))):
+        whole = card.decision_profile(codes, feature, list(at))
+        for row, one in zip(whole, X.to_dict("records"), strict=True):
+            assert np.array_equal(card.profile_one(card.codes_one(one), feature, at), row)
+    single = random_card(4)
+    frame = pd.DataFrame(np.random.default_rng(4).normal(size=(20, 12)), columns=single.features)
+    whole = single.decision_profile(single.encode(frame), "f3", range(3))
+    one = [single.profile_one(single.codes_one(row), "f3", range(3)) for row in frame.to_dict("records")]
+    assert np.array_equal(np.array(one), whole)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from bisect import bisect_left
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -16,11 +15,14 @@ from clientscore.exceptions import BundleFormatError, InvalidParameterError
 
 from ._bins import FeatureBins, encode
 from ._kernel import TermPlan, feature_values, sum_terms, term_values
+from ._one import explain_one, profile_one, row_numbers, sum_one, views_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
+
+    from ._one import Reader, View
 
 Link = Literal["logit", "multilogit", "identity"]
 
@@ -127,12 +129,11 @@ class AdditiveCard:
         return tuple(self._plan(term) for term in self.terms)
 
     @cached_property
-    def _views(self) -> list[tuple[int, int, int, memoryview]]:
-        """The plans with flat tables that plain Python reads fast."""
-        return [(plan.first, plan.second, plan.stride, plan.table.ravel().data) for plan in self._plans]
+    def _views(self) -> list[View]:
+        return views_of(self._plans)
 
     @cached_property
-    def _readers(self) -> list[tuple[str, tuple[float, ...] | None, FeatureBins]]:
+    def _readers(self) -> list[Reader]:
         return [(one.name, one.edges if one.kind == "number" else None, one) for one in self.bins]
 
     def _plan(self, term: Term) -> TermPlan:
@@ -243,34 +244,29 @@ class AdditiveCard:
         DataError
             If a number is infinite or text.
         """
-        codes = self.codes_one(values)
-        width = len(self.outputs)
-        if width == 1:
-            total = self.intercept[0]
-            for first, second, stride, table in self._views:
-                row = codes[first] if second < 0 else codes[first] * stride + codes[second]
-                total += table[row]
-            return total
-        totals = list(self.intercept)
-        for first, second, stride, table in self._views:
-            row = codes[first] if second < 0 else codes[first] * stride + codes[second]
-            for k in range(width):
-                totals[k] += table[row * width + k]
-        return dict(zip(self.outputs, totals, strict=True))
+        totals = sum_one(self.intercept, self._views, self.codes_one(values))
+        return totals[0] if len(totals) == 1 else dict(zip(self.outputs, totals, strict=True))
 
     def codes_one(self, values: Mapping[str, Any]) -> list[int]:
         """Return the row numbers of one client given as a mapping."""
         if not self._column.keys() <= values.keys():
             check_columns(values.keys(), self.features, subject="The client")
-        codes = []
-        for name, edges, one in self._readers:
-            value = values[name]
-            # A finite float minus itself is 0: the fast way round NaN, infinity and everything else.
-            if edges is not None and type(value) is float and value - value == 0.0:
-                codes.append(bisect_left(edges, value))
-            else:
-                codes.append(one.code(value))
-        return codes
+        return row_numbers(self._readers, values)
+
+    def profile_one(self, codes: Sequence[int], feature: str, at: Sequence[int]) -> NDArray[np.float64]:
+        """Return :meth:`decision_profile` of the row numbers of one client: shape (m, n_outputs).
+
+        Parameters
+        ----------
+        codes : sequence of int
+            Row numbers as from :meth:`codes_one`; that of `feature` is not read.
+        feature : str
+            The feature that varies.
+        at : sequence of int
+            Its row numbers, m of them.
+        """
+        check_option("feature", feature, self.features)
+        return profile_one(self.intercept, self._plans, self._views, codes, self._column[feature], at)
 
     # ---- reasons -------------------------------------------------------------------------------------
 
@@ -309,15 +305,12 @@ class AdditiveCard:
 
     def explain_one(self, values: Mapping[str, Any], output: str | None = None) -> dict[str, float]:
         """Return the contribution of every scored feature of one client, pairs shared half and half."""
-        codes, k, width = self.codes_one(values), self._output(output), len(self.outputs)
-        totals = [0.0] * len(self.bins)
-        for first, second, stride, table in self._views:
-            if second < 0:
-                totals[first] += table[codes[first] * width + k]
-                continue
-            half = table[(codes[first] * stride + codes[second]) * width + k] / 2
-            totals[first] += half
-            totals[second] += half
+        return self.explain_codes_one(self.codes_one(values), output)
+
+    def explain_codes_one(self, codes: Sequence[int], output: str | None = None) -> dict[str, float]:
+        """Return :meth:`explain_one` of row numbers as from :meth:`codes_one`."""
+        k, width = self._output(output), len(self.outputs)
+        totals = explain_one(self._views, codes, k, width, len(self.bins))
         return {name: totals[self._column[name]] for name in self.scored_features}
 
     def row_counts(self, X: pd.DataFrame) -> pd.DataFrame:
