@@ -218,11 +218,14 @@ def test_one_client_is_scored_as_in_the_batch(fitted, data):
     X, _ = data
     rows = X.head(200)
     p, points, reasons = fitted.predict_proba(rows)[:, 1], fitted.points(rows), fitted.reasons(rows)
+    grades, pillars = fitted.grade(rows), fitted.pillar_points(rows)
     for place, client in enumerate(rows.to_dict("records")):
         one = fitted.score_one(client)
         assert one["pd"] == p[place]
         assert one["points"] == points.iloc[place]
         assert one["reasons"] == reasons.iloc[place].dropna().tolist()
+        assert one["grade"] == grades.iloc[place]
+        assert one["pillar_points"] == pillars.iloc[place].to_dict()
 
 
 # ---- what it accepts -------------------------------------------------------------------------------------

@@ -168,6 +168,17 @@ class MasterScale:
         """
         return _grade(self, probability, defaulted)
 
+    def grade_one(self, probability: float) -> str | None:
+        """Return the grade of one probability of default in [0, 1]; None where it is missing (NaN).
+
+        Examples
+        --------
+        >>> MasterScale().grade_one(0.002)
+        'R2'
+        """
+        grade: str | None = _grade_names(self, np.array([probability]))[0]
+        return grade
+
     def frame(self) -> pd.DataFrame:
         """Return the scale: columns grade, pd_above, pd_up_to; the last row is "D"."""
         low, high = [0.0, *self.bounds, 1.0], [*self.bounds, 1.0, 1.0]
@@ -193,17 +204,21 @@ def _like(given: Values, result: Any) -> Values:
 
 
 def _grade(scale: MasterScale, probability: Any, defaulted: ArrayLike | None) -> pd.Series:
-    values = np.asarray(probability, dtype=float)
+    found = _grade_names(scale, np.asarray(probability, dtype=float))
+    if defaulted is not None:
+        found[np.asarray(defaulted, dtype=bool)] = DEFAULT_GRADE
+    index = probability.index if isinstance(probability, pd.Series) else None
+    return pd.Series(found, index=index, name="grade", dtype="str")
+
+
+def _grade_names(scale: MasterScale, values: NDArray[np.float64]) -> NDArray[np.object_]:
     outside = (values < 0) | (values > 1)
     if outside.any():
         raise DataError(f"A probability must lie in [0, 1]; {int(outside.sum())} of {len(values)} do not.")
     names = np.array([*scale.grades, DEFAULT_GRADE], dtype=object)
     found = names[np.searchsorted(scale.bounds, values, side="left")]
     found[np.isnan(values)] = None
-    if defaulted is not None:
-        found[np.asarray(defaulted, dtype=bool)] = DEFAULT_GRADE
-    index = probability.index if isinstance(probability, pd.Series) else None
-    return pd.Series(found, index=index, name="grade", dtype="str")
+    return found
 
 
 def calibrate_logistic(

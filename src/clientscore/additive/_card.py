@@ -244,7 +244,7 @@ class AdditiveCard:
         DataError
             If a number is infinite or text.
         """
-        totals = sum_one(self.intercept, self._views, self.codes_one(values))
+        totals = self.decision_codes_one(self.codes_one(values))
         return totals[0] if len(totals) == 1 else dict(zip(self.outputs, totals, strict=True))
 
     def codes_one(self, values: Mapping[str, Any]) -> list[int]:
@@ -252,6 +252,10 @@ class AdditiveCard:
         if not self._column.keys() <= values.keys():
             check_columns(values.keys(), self.features, subject="The client")
         return row_numbers(self._readers, values)
+
+    def decision_codes_one(self, codes: Sequence[int]) -> list[float]:
+        """Return the decision of row numbers as from :meth:`codes_one`, one number an output."""
+        return sum_one(self.intercept, self._views, codes)
 
     def profile_one(self, codes: Sequence[int], feature: str, at: Sequence[int]) -> NDArray[np.float64]:
         """Return :meth:`decision_profile` of the row numbers of one client: shape (m, n_outputs).

@@ -13,11 +13,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from clientscore._checks import check_integer, check_option
 from clientscore.additive import AdditiveCard, encode, fit_bins, learn_boosted, learn_woe
-from clientscore.catalogue import PILLARS
 from clientscore.exceptions import BundleFormatError, DataError
 from clientscore.scale import MasterScale, ScoreScale, calibrate_logistic, calibrate_mean
 
 from ._inputs import binary_target, client_groups, feature_frame, feature_pillars, row_weights, scoring_frame
+from ._pillars import pillar_totals
 from ._reasons import ReasonReference, reason_frame, reason_list
 
 if TYPE_CHECKING:
@@ -342,11 +342,8 @@ class ClientScorer(ClassifierMixin, BaseEstimator):
         """
         frame = self._frame(X)
         parts = self.card_.feature_contributions(frame)
-        columns = {}
-        for pillar in PILLARS:
-            names = [name for name in parts.columns if self.pillars_[name] == pillar]
-            columns[pillar] = -self.scale_.factor * parts[names].to_numpy().sum(axis=1)
-        return pd.DataFrame(columns, index=parts.index)
+        columns = {str(name): parts[name].to_numpy() for name in parts.columns}
+        return pd.DataFrame(pillar_totals(columns, self.pillars_, self.scale_.factor), index=parts.index)
 
     # ---- reasons -------------------------------------------------------------------------------------
 
@@ -399,14 +396,20 @@ class ClientScorer(ClassifierMixin, BaseEstimator):
         Returns
         -------
         dict
-            pd, points, and reasons (list of at most n features, by shortfall).
+            pd, points, grade, pillar_points (by pillar), and reasons (list of at most n features, by
+            shortfall).
         """
         reference = self._reason_reference(n, "shortfall", None)
-        log_odds = self.card_.decision_one(values)
+        codes = self.card_.codes_one(values)
+        log_odds = self.card_.decision_codes_one(codes)[0]
+        parts = self.card_.explain_codes_one(codes)
+        probability = float(expit(log_odds))
         return {
-            "pd": float(expit(log_odds)),
+            "pd": probability,
             "points": float(self.scale_.points_from_log_odds(log_odds)),
-            "reasons": reason_list(self.card_.explain_one(values), reference, n),
+            "grade": self.master_scale_.grade_one(probability),
+            "pillar_points": pillar_totals(parts, self.pillars_, self.scale_.factor),
+            "reasons": reason_list(parts, reference, n),
         }
 
     # ---- as data -------------------------------------------------------------------------------------
