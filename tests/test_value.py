@@ -10,6 +10,7 @@ from clientscore.exceptions import DataError, InvalidParameterError, MissingColu
 from clientscore.value import (
     ValueParameters,
     client_value,
+    client_value_one,
     economic_capital,
     eva,
     expected_loss,
@@ -135,3 +136,30 @@ def test_bad_input_is_named():
 def test_parameters_round_trip():
     parameters = ValueParameters(lgd=0.45, win_rate=0.2)
     assert ValueParameters.from_dict(parameters.to_dict()) == parameters
+
+
+@pytest.mark.parametrize("capital_method", ["irb", "flat"])
+def test_one_client_is_worth_what_it_is_worth_in_the_book(capital_method):
+    rng = np.random.default_rng(0)
+    amounts = ["income_amount", "cost_amount", "need_amount_expected", "drawn_amount", "limit_amount"]
+    amounts += ["exposure_amount", "balance_amount"]
+    book = pd.DataFrame(rng.uniform(0, 1e6, (300, 7)), columns=amounts).assign(pd=rng.random(300))
+    book = book.mask(rng.random(book.shape) < 0.4)
+    parameters = ValueParameters(capital_method=capital_method)
+    whole = client_value(book, parameters)
+    assert whole["value_basis"].nunique() > 8
+    for row, client in zip(whole.to_dict("records"), book.to_dict("records"), strict=True):
+        one = client_value_one({**client, "name": "C1"}, parameters)
+        assert list(one) == list(whole.columns)
+        for name, value in row.items():
+            assert one[name] == (None if pd.isna(value) else pytest.approx(value, rel=1e-12))
+
+
+def test_one_client_may_lack_amounts_but_not_the_pd():
+    lone = client_value_one({"pd": 0.01, "income_amount": None, "need_amount_expected": 1000.0})
+    assert lone["value_basis"] == "need"
+    assert lone["value"] == pytest.approx(1000 * 0.35 * (0.02 - 0.01 * 0.4))
+    with pytest.raises(MissingColumnError, match="'pd' is missing"):
+        client_value_one({"income_amount": 1.0})
+    with pytest.raises(DataError, match="cost_amount must hold a number"):
+        client_value_one({"pd": 0.1, "cost_amount": "much"})
