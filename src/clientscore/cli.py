@@ -36,6 +36,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+_FUTURES = 200  # futures averaged to the true means
+
 Folder = Annotated[Path, typer.Argument(help="Folder with one Parquet or CSV file a table.", exists=True)]
 SchemaFile = Annotated[Path | None, typer.Option("--schema", help="TOML file with your column names.")]
 MaxShare = Annotated[float, typer.Option(help="Largest share of rows that may be rejected.", min=0, max=1)]
@@ -72,8 +74,9 @@ def demo(
     end = data_end(checked.accepted, schema.publication_lag_days)
     test_as_of = add_periods(end, -13, schema.period)
     clock.say(f"fitting on what was known by {test_as_of:%Y-%m-%d}, judging on the year after")
-    truth = make_portfolio(random_state=0).truth if sample is None else None
-    oracle = None if truth is None else truth.futures(test_as_of, 200, random_state=1).mean()
+    oracle = _oracle(tables, test_as_of)
+    if oracle is None:
+        clock.say("this is not the simulator's sample book: its true law is not known")
     tested = out_of_time(model, checked.accepted, test_as_of, oracle=oracle)
     _show(console, f"Out of time at {test_as_of:%Y-%m-%d}", _beside_baseline(tested.frame()))
     clock.say("fitting on the whole history")
@@ -166,6 +169,14 @@ def score(
         write_report(result, html)
     _show(console, f"{len(result):,} clients by tier", result.summary().reset_index())
     clock.say(f"wrote {out}" + (f" and {html}" if html is not None else ""))
+
+
+def _oracle(tables: Mapping[str, pd.DataFrame], as_of: pd.Timestamp) -> pd.DataFrame | None:
+    """Return the true means of the sample book at a date; None where the tables are another book."""
+    book = make_portfolio(random_state=0)
+    if not book.tables["clients"].equals(tables["clients"]):
+        return None
+    return book.truth.futures(as_of, _FUTURES, random_state=1).mean()
 
 
 def _console() -> Console:

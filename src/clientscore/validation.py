@@ -124,6 +124,8 @@ def _probability_rows(
     head: str, y: pd.Series, p: pd.Series, base: float, base_name: str, truth: pd.Series | None
 ) -> list[tuple[Any, ...]]:
     """Return AUC, Brier and log loss of a probability beside a constant and the truth."""
+    if truth is not None:  # all sides are judged on the clients whose law is known
+        y = y[truth.loc[y.index].notna()]
     outcome = y.astype("float64").to_numpy()
     constant = np.full(len(y), base)
     measures = {"AUC": auc, "Brier": brier, "log loss": log_loss}
@@ -225,8 +227,11 @@ def _amount_rows(
             len(amounts),
         ),
     ]
-    realized = np.where(given, target["amount"].fillna(0), 0.0)
     known = _column(truth, "need_amount_expected")
+    if known is not None:
+        judged = known.loc[target.index].notna().to_numpy()
+        target, forecast, given = target[judged], forecast[judged], given[judged]
+    realized = np.where(given, target["amount"].fillna(0), 0.0)
     rows.append(
         (
             "amount",
