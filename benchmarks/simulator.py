@@ -6,7 +6,7 @@ the log rate of leaving, survey shares; then the oracle's AUC and Brier score (t
 state at the date, own frailty unknown), with the cycle off and on. No model is fitted here: the constants
 were fixed from these figures alone.
 
-    python benchmarks/simulator.py --clients 4000 --futures 200
+    python benchmarks/simulator.py --clients 3000 --futures 100
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ SEEDS = (0, 1, 2)
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    arguments.add_argument("--clients", type=int, default=4000, help="clients at a time")
-    arguments.add_argument("--futures", type=int, default=200, help="futures a date")
+    arguments.add_argument("--clients", type=int, default=3000, help="clients at a time")
+    arguments.add_argument("--futures", type=int, default=100, help="futures a date")
     options = arguments.parse_args()
     print(f"simulator version {cs.datasets.SIMULATOR_VERSION}")
     begin = time.process_time()

@@ -123,7 +123,7 @@ OWNERSHIP_SHARE: Final = np.array([0.48, 0.14, 0.10, 0.05, 0.23])
 HARD, SILENT, DEFAULT, NEED = range(4)
 FRAILTY_VARIANCE: Final = np.array([0.6, 0.5, 0.5, 0.9])
 # Log monthly rate of a client with all covariates at zero and frailty 1.
-LEVEL: Final = np.log(np.array([0.0069, 0.0295, 0.00078, 0.0208]))
+LEVEL: Final = np.log(np.array([0.0071, 0.0292, 0.00078, 0.0210]))
 BANK_EXIT_LEVEL: Final = float(np.log(0.0004))
 REPAYMENT_RATE: Final = 0.9  # in the month of maturity of a client with term loans only
 MEAN_EXIT_RATE: Final = 0.013  # a month, all causes: the tenures of the opening book
@@ -139,7 +139,7 @@ SERVICE_DRIVERS: Final = {
     "complaints": (0.40, 0.40),
     "manager_change": (0.70, 0.70),
     "approval_days": (0.75, 0.70),
-    "price": (0.25, 0.30),
+    "price": (0.60, 0.60),
 }
 SERVICE_UNITS: Final = {
     "response_hours": "log hours against the segment's median, last months weighted most",

@@ -112,7 +112,7 @@ def surveys_table(rows: Rows, rng: np.random.Generator) -> pd.DataFrame:
     profile = book.profile
     service, approval = part.get("service_seen"), part.get("approval_seen")
     satisfaction = 7.4 - 1.3 * service - 0.6 * part.get("complaints_seen") + 1.1 * rng.standard_normal(n)
-    speed = 4.83 - 1.6 * approval + 1.6 * rng.standard_normal(n)
+    speed = 4.70 - 1.6 * approval + 1.6 * rng.standard_normal(n)
     wants = profile.wants_reports[part.client]
     plan = np.where(part.get("plan"), rng.random(n) < 0.85, rng.random(n) < 0.04)
     amount = part.get("amount_median") * np.exp(0.6 * rng.standard_normal(n))
