@@ -3,7 +3,8 @@
 Train on feature years up to 2014; test bankruptcy on 2015-18, exit and debt growth on 2015-17. Every figure
 stands beside its base rate and a plain bagged LightGBM fitted in the same run. Then the full assessment of
 every company alive in 2018 is written: a forecast. While anything is still being chosen, look at earlier
-years only: ``--train-to 2010 --test-to 2014``.
+years only: ``--train-to 2010 --test-to 2014``. A run that reads the test years (feature years after 2014)
+adds its figures to ``docs/benchmarks/readings.csv``, so that anyone can see how often they were read.
 
 Run it with ``CLIENTSCORE_DATA=/path/to/data python examples/us_companies/run.py``.
 """
@@ -11,6 +12,7 @@ Run it with ``CLIENTSCORE_DATA=/path/to/data python examples/us_companies/run.py
 from __future__ import annotations
 
 import argparse
+import subprocess
 from pathlib import Path
 
 import lightgbm as lgb
@@ -20,6 +22,8 @@ import pandas as pd
 import clientscore as cs
 
 HERE = Path(__file__).parent
+READINGS = HERE.parents[1] / "docs" / "benchmarks" / "readings.csv"
+LAST_OPEN_YEAR = 2014  # later feature years are the test period
 OUTCOMES_END = "2019-01-01"  # exits and debt are known up to here,
 BANKRUPTCIES_END = "2020-01-01"  # bankruptcies one year longer
 # Firms enter the panel in 1999 whatever their age, and early failures are missing from it, so the years a
@@ -53,7 +57,10 @@ def main() -> None:
     train = np.asarray(year <= options.train_to)
     model = cs.ClientModel(schema=schema, horizons=(1,), lead=0, random_state=options.seed)
     model.fit_features(X[train], y[train], context=C[train])
-    print(figures(model, X, y, train, options.seed).round(5).to_string(index=False))
+    table = figures(model, X, y, train, options.seed)
+    print(table.round(5).to_string(index=False))
+    if options.test_to > LAST_OPEN_YEAR:
+        log_reading(table)
 
     alive = year == options.test_to
     result = model.assess_features(X[alive], context=C[alive])
@@ -117,6 +124,19 @@ def figures(
                 }
             )
     return pd.DataFrame(rows)
+
+
+def log_reading(table: pd.DataFrame) -> None:
+    """Add a reading of the test years to the log: date, commit, and every figure."""
+    git = ["git", "-C", str(HERE), "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
+    today = f"{pd.Timestamp.now():%Y-%m-%d}"
+    rows = table.round(6).assign(
+        date=today, commit=commit or "unknown", source="examples/us_companies/run.py"
+    )
+    columns = ["date", "commit", "source", *table.columns]
+    rows[columns].to_csv(READINGS, mode="a", index=False, header=not READINGS.exists())
+    print(f"reading added to {READINGS}")
 
 
 def bagged_lightgbm(X: pd.DataFrame, y: pd.Series, X_test: pd.DataFrame, seed: int) -> np.ndarray:
