@@ -242,3 +242,44 @@ def test_round_trips(tmp_path):
     path.write_text("tiers = [")
     with pytest.raises(PolicyError, match="must be a TOML file"):
         TierPolicy.from_toml(path)
+
+
+@pytest.mark.parametrize("policy", [TierPolicy.default(), TierPolicy(need_rate=0.02, periods=3)])
+def test_one_client_gets_the_tier_of_the_book(policy):
+    rng = np.random.default_rng(1)
+    n = 400
+    frame = book(
+        size_amount=rng.lognormal(19, 1.5, n),
+        pd=rng.beta(1, 20, n),
+        value=rng.normal(3e5, 1e6, n),
+        need_amount_expected=rng.lognormal(14, 1, n),
+        dpd_days=rng.poisson(8, n) * 3.0,
+        grade=pd.Series(rng.choice(["R3", "D", None], n), dtype="str").to_numpy(),
+    )
+    frame = frame.mask(rng.random(frame.shape) < 0.1)
+    dates = pd.to_datetime(["2025-01-01", "2025-04-01", "2025-07-01", "2025-10-01", "2026-04-01"])
+    past = pd.DataFrame([(c, d) for c in frame.index[:300] for d in dates], columns=["client_id", "as_of"])
+    past["tier"] = rng.choice(["A", "B", "C", None], len(past), p=[0.2, 0.5, 0.2, 0.1])
+    for previous in (None, past):
+        whole = policy.assign(frame, previous, as_of="2026-01-01")
+        assert whole["tier"].nunique() == 3
+        for client, facts in frame.to_dict("index").items():
+            earlier = None
+            if previous is not None:
+                earlier = past.loc[past["client_id"] == client, ["as_of", "tier"]].to_dict("records")
+            one = policy.assign_one(facts, earlier, as_of="2026-01-01")
+            row = whole.loc[client, ["tier", "watch", "tier_reason"]].to_dict()
+            assert one == {name: None if pd.isna(value) else value for name, value in row.items()}
+
+
+def test_one_client_without_a_needed_value_or_with_a_strange_one_is_named():
+    policy = TierPolicy.default()
+    with pytest.raises(MissingColumnError, match="'size_amount' is missing"):
+        policy.assign_one({"pd": 0.01, "value": 1.0})
+    facts = {"size_amount": 1.0, "pd": 0.01, "value": 1.0}
+    with pytest.raises(DataError, match="value must hold a number"):
+        policy.assign_one({**facts, "value": "much"})
+    with pytest.raises(DataError, match="previous must hold tiers A, B, C; got Z"):
+        policy.assign_one(facts, [{"as_of": "2025-01-01", "tier": "Z"}])
+    with pytest.raises(DataError, match="as_of must be a date; got 'soon'"):
+        policy.assign_one(facts, [{"as_of": "soon", "tier": "A"}])

@@ -1,4 +1,4 @@
-"""Tiers: how closely the bank serves whom, by a value score with a PD gate, a buffer and overrides."""
+"""The tier policy: cut-offs, gates and rules as checked data, for a book or for one client."""
 
 from __future__ import annotations
 
@@ -15,15 +15,21 @@ import pandas as pd
 from clientscore._checks import check_columns, check_interval, did_you_mean
 from clientscore.exceptions import DataError, InvalidParameterError, PolicyError
 
+from .inputs import MISSING, client_ids, history, history_of, lacking, number_of, numbers, run_date
+from .overrides import apply_overrides
+
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
+    from .inputs import Floats, History
+
 __all__ = ["TierPolicy"]
 
 _NEEDED = ("size_amount", "pd", "value")
-_OVERRIDE_COLUMNS = ("client_id", "tier", "reason", "owner", "expires")
-_MISSING = -1
+_READ = (*_NEEDED, "need_amount_expected", "dpd_days")
 
 
 @dataclass(frozen=True)
@@ -152,10 +158,15 @@ class TierPolicy:
     def score(self, frame: pd.DataFrame) -> pd.Series:
         """Return the value score of each client, currency units a year; missing where an input is missing."""
         check_columns(frame.columns, _NEEDED, subject="TierPolicy")
-        score = _number(frame, "value") + self.size_rate * _number(frame, "size_amount")
+        score = self._score({name: numbers(frame, name) for name in _READ})
+        return pd.Series(score, index=frame.index, name="score")
+
+    def _score(self, facts: Mapping[str, Floats]) -> Floats:
+        score = facts["value"] + self.size_rate * facts["size_amount"]
         if self.need_rate:
-            score = score + self.need_rate * _number(frame, "need_amount_expected").fillna(0.0)
-        return score.where(_number(frame, "pd").notna()).rename("score")
+            need = facts["need_amount_expected"]
+            score = score + self.need_rate * np.where(np.isnan(need), 0.0, need)
+        return np.where(np.isnan(facts["pd"]), np.nan, score)
 
     def fit_cutoffs(self, frame: pd.DataFrame, shares: Mapping[str, float] | None = None) -> TierPolicy:
         """Return a new policy whose cut-offs are amounts that split this book into given shares.
@@ -234,37 +245,100 @@ class TierPolicy:
         DataError
             A column does not hold numbers, or `previous` or `overrides` hold what cannot be used.
         """
-        score = self.score(frame).to_numpy()
-        pd_values = _number(frame, "pd").to_numpy()
-        ids = _client_ids(frame)
-        run = None if previous is None and overrides is None else _run_date(frame, as_of)
-        gate = self._gate_rank(pd_values)
-        plain = np.maximum(self._score_rank(score), gate)
-        history = None if previous is None else self._history(ids, previous, run)
-        rank, held = self._with_history(score, pd_values, plain, gate, history)
-        rank = np.where(np.isnan(score), _MISSING, rank)
-        reason = self._reasons(frame, score, pd_values, rank, held)
+        check_columns(frame.columns, _NEEDED, subject="TierPolicy")
+        facts = {name: numbers(frame, name) for name in _READ}
+        none = np.zeros(len(frame), dtype=bool)
+        graded = frame["grade"].notna().to_numpy() if "grade" in frame.columns else none
+        barred = frame["grade"].isin(self.watch_grades).to_numpy() if "grade" in frame.columns else none
+        run = None if previous is None and overrides is None else run_date(frame, as_of)
+        ids = client_ids(frame)
+        past = None if previous is None else history(ids, previous, run, self.tiers, self.periods)
+        rank, reason = self._decide(facts, past)
+        watch, known = self._watch(facts, graded, barred)
         note = np.full(len(frame), None, dtype=object)
         if overrides is not None:
-            self._apply_overrides(overrides, ids, run, rank, note)
+            apply_overrides(overrides, ids, run, self.tiers, rank, note)
         labels = np.array([*self.tiers, None], dtype=object)  # position -1 is the missing tier
         return pd.DataFrame(
             {
                 "tier": pd.Series(labels[rank], index=frame.index, dtype="str"),
-                "watch": self._watch(frame, pd_values),
+                "watch": pd.Series(pd.array(watch, dtype="boolean"), index=frame.index).where(known),
                 "tier_reason": pd.Series(reason, index=frame.index, dtype="str"),
                 "override": pd.Series(note, index=frame.index, dtype="str"),
             }
         )
 
-    def _score_rank(self, score: np.ndarray, shift: float = 0.0) -> np.ndarray:
+    def assign_one(
+        self,
+        facts: Mapping[str, Any],
+        previous: Sequence[Mapping[str, Any]] | None = None,
+        *,
+        as_of: Any = None,
+    ) -> dict[str, Any]:
+        """Give one client its tier, a mapping in and a dict out, without pandas on the way.
+
+        Parameters
+        ----------
+        facts : mapping
+            Values by column name, as in `assign`; None and NaN are missing.
+        previous : sequence of mapping, default None
+            Earlier runs of this client: `as_of`, `tier`. The last `periods` of them count.
+        as_of : date, default None
+            Day of the run; None takes ``facts["as_of"]`` where present. Runs from then on do not count.
+
+        Returns
+        -------
+        dict
+            `tier`, `watch`, `tier_reason` as in `assign`, None where missing. Overrides are of whole runs.
+
+        Raises
+        ------
+        MissingColumnError
+            A needed value is absent.
+        DataError
+            A value is not a number, or `previous` holds what cannot be used.
+
+        Examples
+        --------
+        >>> one = TierPolicy.default().assign_one({"size_amount": 1e9, "pd": 0.01, "value": 3e6})
+        >>> one["tier"], one["watch"]
+        ('A', False)
+        """
+        if not set(_NEEDED) <= facts.keys():
+            check_columns(facts, _NEEDED, subject="TierPolicy")
+        columns = {name: number_of(facts, name) for name in _READ}
+        grade = facts.get("grade")
+        run = facts.get("as_of") if as_of is None else as_of
+        past = None if previous is None else history_of(previous, run, self.tiers, self.periods)
+        rank, reason = self._decide(columns, past)
+        graded, barred = np.array([isinstance(grade, str)]), np.array([grade in self.watch_grades])
+        watch, known = self._watch(columns, graded, barred)
+        return {
+            "tier": None if rank[0] == MISSING else self.tiers[rank[0]],
+            "watch": bool(watch[0]) if known[0] else None,
+            "tier_reason": reason[0],
+        }
+
+    def _decide(
+        self, facts: Mapping[str, Floats], past: History | None
+    ) -> tuple[NDArray[np.intp], list[str]]:
+        """Return position of the tier (-1 missing) and reason: the one rule behind a book and a client."""
+        score = self._score(facts)
+        gate = self._gate_rank(facts["pd"])
+        reached = self._score_rank(score)
+        plain = np.maximum(reached, gate)
+        rank, held = self._with_history(score, facts["pd"], plain, gate, past)
+        rank = np.where(np.isnan(score), MISSING, rank)
+        return rank, self._reasons(facts, score, reached, gate, rank, held)
+
+    def _score_rank(self, score: Floats, shift: float = 0.0) -> NDArray[np.intp]:
         """Position of the best tier whose cut-off, moved by a share of itself, the score reaches."""
         rank = np.zeros(len(score), dtype=np.intp)
         for amount in self.cutoffs.values():
             rank += ~(score >= amount + shift * abs(amount))
         return rank
 
-    def _gate_rank(self, pd_values: np.ndarray, shrink: float = 1.0) -> np.ndarray:
+    def _gate_rank(self, pd_values: Floats, shrink: float = 1.0) -> NDArray[np.intp]:
         """Position of the best tier that the PD allows."""
         rank = np.zeros(len(pd_values), dtype=np.intp)
         for position, tier in enumerate(self.cutoffs):
@@ -272,82 +346,55 @@ class TierPolicy:
             rank[above] = np.maximum(rank[above], position + 1)
         return rank
 
-    def _history(
-        self, ids: np.ndarray, previous: pd.DataFrame, run: pd.Timestamp | None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Last tier of each client (or missing) and whether it has stood there for `periods` runs."""
-        check_columns(previous.columns, ("client_id", "as_of", "tier"), subject="previous")
-        known = previous.loc[previous["tier"].notna(), ["client_id", "as_of", "tier"]]
-        unknown = sorted(set(known["tier"]) - set(self.tiers))
-        if unknown:
-            raise DataError(f"previous must hold tiers {', '.join(self.tiers)}; got {', '.join(unknown)}.")
-        known = known.assign(as_of=pd.to_datetime(known["as_of"]))
-        if run is not None:
-            known = known[known["as_of"] < run]
-        known = known.sort_values("as_of", kind="stable").groupby("client_id").tail(self.periods)
-        order = {tier: float(i) for i, tier in enumerate(self.tiers)}
-        known = known.assign(rank=known["tier"].map(order).astype("float64"))
-        groups = known.groupby("client_id")["rank"]
-        summary = pd.DataFrame({"last": groups.last(), "steady": groups.nunique() == 1})
-        summary = summary.reindex(ids)
-        last = summary["last"].fillna(_MISSING).to_numpy(dtype=np.intp)
-        return last, (summary["steady"] == True).to_numpy(dtype=bool)  # noqa: E712 -- missing is not steady
-
     def _with_history(
         self,
-        score: np.ndarray,
-        pd_values: np.ndarray,
-        plain: np.ndarray,
-        gate: np.ndarray,
-        history: tuple[np.ndarray, np.ndarray] | None,
-    ) -> tuple[np.ndarray, np.ndarray]:
+        score: Floats,
+        pd_values: Floats,
+        plain: NDArray[np.intp],
+        gate: NDArray[np.intp],
+        past: History | None,
+    ) -> tuple[NDArray[np.intp], NDArray[np.int8]]:
         """Tier after buffer and stay, and why it differs from the plain one (0 no, 1 buffer, 2 stay)."""
-        if history is None:
+        if past is None:
             return plain, np.zeros(len(plain), dtype=np.int8)
-        last, steady = history
+        last, steady = past
         up = np.maximum(self._score_rank(score, self.buffer), self._gate_rank(pd_values, 1 - self.buffer))
         down = np.maximum(self._score_rank(score, -self.buffer), gate)
         moved = np.where(up < last, up, np.where(down > last, down, last))
         stay = np.maximum(last, gate)  # credit acts at once
-        rank = np.where(last == _MISSING, plain, np.where(steady, moved, stay))
+        rank = np.where(last == MISSING, plain, np.where(steady, moved, stay))
         held = np.where(rank == plain, 0, np.where(steady, 1, 2)).astype(np.int8)
         return rank, held
 
-    def _watch(self, frame: pd.DataFrame, pd_values: np.ndarray) -> pd.Series:
-        """Return True where any sign is known and bad, missing where PD and grade are both unknown."""
-        bad = pd_values >= self.watch_pd
-        unknown = np.isnan(pd_values)
-        if "dpd_days" in frame.columns:
-            bad |= _number(frame, "dpd_days").to_numpy() >= self.watch_dpd_days
-        if "grade" in frame.columns:
-            bad |= frame["grade"].isin(self.watch_grades).to_numpy()
-            unknown &= frame["grade"].isna().to_numpy()
-        return pd.Series(pd.array(bad, dtype="boolean"), index=frame.index).mask(~bad & unknown)
+    def _watch(
+        self, facts: Mapping[str, Floats], graded: NDArray[np.bool_], barred: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return where any sign is bad, and where that is known: with a PD, a grade or a bad sign."""
+        bad = (facts["pd"] >= self.watch_pd) | (facts["dpd_days"] >= self.watch_dpd_days) | barred
+        return bad, bad | graded | ~np.isnan(facts["pd"])
 
     def _reasons(
         self,
-        frame: pd.DataFrame,
-        score: np.ndarray,
-        pd_values: np.ndarray,
-        rank: np.ndarray,
-        held: np.ndarray,
+        facts: Mapping[str, Floats],
+        score: Floats,
+        reached: NDArray[np.intp],
+        gate: NDArray[np.intp],
+        rank: NDArray[np.intp],
+        held: NDArray[np.int8],
     ) -> list[str]:
         """One sentence a client: the score, its parts, the line it reached, the gate, the history."""
-        parts = {name: _number(frame, name).to_numpy() for name in _NEEDED}
-        value, size = parts["value"], parts["size_amount"]
+        value, size, pd_values = facts["value"], facts["size_amount"], facts["pd"]
         need = (score - value - self.size_rate * size).tolist()
-        reached = self._score_rank(score)
         lines = [f"at least {amount:,.0f} for {tier}" for tier, amount in self.cutoffs.items()]
         lines.append("below {1:,.0f} for {0}".format(*list(self.cutoffs.items())[-1]))
         gates = [f"the {self.pd_gates.get(tier, 1.0):.1%} gate of {tier}" for tier in self.cutoffs]
-        gate = self._gate_rank(pd_values)
         why = ["", f"inside the {self.buffer:.0%} buffer", f"moved within {self.periods} runs"]
-        lacking = _lacking(parts)
+        empty = lacking({name: facts[name] for name in _NEEDED})
         texts = []
         rows = zip(score.tolist(), value.tolist(), size.tolist(), reached, gate, rank, held, strict=True)
         for i, (s, v, z, line, barred, final, hold) in enumerate(rows):
-            if lacking[i]:
-                texts.append(lacking[i])
+            if empty[i]:
+                texts.append(empty[i])
                 continue
             text = f"score {s:,.0f} = value {v:,.0f} + {self.size_rate:g} x size {z:,.0f}"
             text += f" + need {need[i]:,.0f}" if self.need_rate else ""
@@ -356,34 +403,6 @@ class TierPolicy:
             text += f"; held at {self.tiers[final]}: {why[hold]}" if hold else ""
             texts.append(text)
         return texts
-
-    def _apply_overrides(
-        self,
-        overrides: pd.DataFrame,
-        ids: np.ndarray,
-        run: pd.Timestamp | None,
-        rank: np.ndarray,
-        note: np.ndarray,
-    ) -> None:
-        """Set `rank` and `note` in place for the clients with an override."""
-        check_columns(overrides.columns, _OVERRIDE_COLUMNS, subject="overrides")
-        if run is None:
-            raise InvalidParameterError("as_of must be given with overrides, which expire; got None.")
-        table = overrides.assign(expires=pd.to_datetime(overrides["expires"], errors="coerce"))
-        faults = list(_override_faults(table, self.tiers, run))
-        if faults:
-            raise DataError(f"overrides has {len(faults)} faults.", faults)
-        order = {tier: i for i, tier in enumerate(self.tiers)}
-        latest = table.sort_values("expires", kind="stable").drop_duplicates("client_id", keep="last")
-        rows = latest.set_index("client_id")
-        for position in np.flatnonzero(np.isin(ids, rows.index.to_numpy(dtype=object))):
-            row = rows.loc[ids[position]]
-            who = f"{row['tier']} by {row['owner']}: {row['reason']}"
-            if row["expires"] < run:
-                note[position] = f"expired {row['expires']:%Y-%m-%d}, not applied ({who})"
-            else:
-                rank[position] = order[row["tier"]]
-                note[position] = f"{who}, until {row['expires']:%Y-%m-%d}"
 
 
 def _faults(policy: TierPolicy) -> list[str]:
@@ -417,68 +436,3 @@ def _interval_fault(name: str, value: Any, low: float = 0.0, high: float = math.
     except InvalidParameterError as error:
         return [error.message]
     return []
-
-
-def _override_faults(table: pd.DataFrame, tiers: Sequence[str], run: pd.Timestamp) -> list[str]:
-    """List every override that cannot be used: no tier, reason, owner or expiry; two at once."""
-    faults = []
-    for client, tier in zip(table["client_id"], table["tier"], strict=True):
-        if tier not in tiers:
-            hint = did_you_mean(str(tier), tiers)
-            faults.append(f"client {client}: tier must be one of {', '.join(tiers)}; got {tier!r}.{hint}")
-    for column in ("reason", "owner", "expires"):
-        empty = table[column].isna() | (table[column].astype("str").str.strip() == "")
-        faults += [f"client {client}: {column} must be given." for client in table.loc[empty, "client_id"]]
-    active = table[table["expires"] >= run]
-    twice = active.groupby("client_id")["tier"].nunique()
-    faults += [f"client {client}: two overrides in force differ." for client in twice.index[twice > 1]]
-    return faults
-
-
-def _lacking(parts: Mapping[str, np.ndarray]) -> list[str]:
-    """Return for each row the sentence that names its missing inputs, or an empty text."""
-    codes = np.zeros(len(next(iter(parts.values()))), dtype=np.intp)
-    for bit, values in enumerate(parts.values()):
-        codes |= np.isnan(values) << bit
-    texts = [""]
-    for code in range(1, 2 ** len(parts)):
-        names = [name for bit, name in enumerate(parts) if code >> bit & 1]
-        texts.append(f"not evaluated: {', '.join(names)} missing")
-    return [texts[code] for code in codes.tolist()]
-
-
-def _number(frame: pd.DataFrame, name: str) -> pd.Series:
-    """Return a column as float64, or all missing where it is absent."""
-    if name not in frame.columns:
-        return pd.Series(np.nan, index=frame.index, name=name)
-    try:
-        return frame[name].astype("float64")
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{name} must hold numbers; {error}.") from error
-
-
-def _client_ids(frame: pd.DataFrame) -> np.ndarray:
-    """Return the client ids from the column, the index level or the index itself."""
-    if "client_id" in frame.columns:
-        ids = frame["client_id"]
-    elif "client_id" in frame.index.names:
-        ids = frame.index.get_level_values("client_id")
-    else:
-        ids = frame.index.get_level_values(0)
-    result: np.ndarray = ids.to_numpy(dtype=object)
-    return result
-
-
-def _run_date(frame: pd.DataFrame, as_of: Any) -> pd.Timestamp | None:
-    """Return the one day of the run, or None where nothing says it."""
-    if as_of is not None:
-        return pd.Timestamp(as_of)
-    if "as_of" in frame.columns:
-        dates = pd.to_datetime(frame["as_of"]).unique()
-    elif "as_of" in frame.index.names:
-        dates = pd.to_datetime(frame.index.get_level_values("as_of")).unique()
-    else:
-        return None
-    if len(dates) > 1:
-        raise DataError(f"assign takes one as_of at a time; got {len(dates)}. Group the frame by as_of.")
-    return pd.Timestamp(dates[0]) if len(dates) else None
