@@ -269,3 +269,34 @@ def test_horizons_end_where_the_follow_up_ends():
     assert short.reach_ == 5
     with pytest.raises(InvalidParameterError, match="longest duration seen 5"):
         short.predict_incidence(X, [6])
+
+
+@pytest.mark.parametrize("setting", [{}, {"min_events": 10**6}, {"n_periods": 1}])
+def test_one_client_has_the_curves_and_drivers_of_the_batch(train, model, setting):
+    X, duration, event, _ = train
+    if setting:
+        some = slice(0, 4000)
+        parameters = {"causes": CAUSES, "max_rounds": 20, "random_state": 0, **setting}
+        model = CompetingHazard(**parameters).fit(X[some], duration[some], event[some])
+    rows = X.iloc[-40:]
+    horizons = sorted({1, model.reach_})
+    gone, there = model.predict_curves(rows, horizons)
+    names = list(model.causes_)
+    effects = model.drivers(rows, names)
+    for place, values in enumerate(rows.to_dict("records")):
+        one = model.predict_one({**values, "extra": "?"}, horizons, names)
+        np.testing.assert_allclose(one.incidence, gone[place], rtol=1e-12)
+        np.testing.assert_allclose(one.survival, there[place], rtol=1e-12)
+        found = pd.Series(one.effects, dtype=float).reindex(X.columns, fill_value=0.0)
+        np.testing.assert_allclose(found, effects.iloc[place], rtol=1e-12, atol=1e-14)
+        assert model.predict_one(values, horizons).effects == {}
+
+
+def test_one_client_needs_every_feature_and_a_known_cause(model):
+    values = {"response": 0.0, "leverage": None, "tenure": 1.0, "noise": 0.0}
+    with pytest.raises(MissingColumnError, match=r"'leverage' is missing\. Did you mean 'levrage'"):
+        model.predict_one({"response": 0.0, "levrage": 0.0, "tenure": 1.0, "noise": 0.0}, [3])
+    with pytest.raises(InvalidParameterError, match="cause must be among"):
+        model.predict_one(values, [3], ["closer"])
+    with pytest.raises(InvalidParameterError, match="horizons must be whole periods from 1 to 12"):
+        model.predict_one(values, [13])

@@ -109,7 +109,7 @@ class AdditiveCard:
 
     # ---- what it reads -------------------------------------------------------------------------------
 
-    @property
+    @cached_property
     def features(self) -> tuple[str, ...]:
         """Names of the columns the card reads, scored or not."""
         return tuple(one.name for one in self.bins)

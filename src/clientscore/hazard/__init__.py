@@ -7,6 +7,7 @@ all causes and survival add to 1.
 from __future__ import annotations
 
 from .checks import client_numbers
+from .curves import OneClient
 from .estimator import CompetingHazard
 
-__all__ = ["CompetingHazard", "client_numbers"]
+__all__ = ["CompetingHazard", "OneClient", "client_numbers"]

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from clientscore._checks import did_you_mean
 from clientscore.exceptions import DataError, InvalidParameterError
 
 from .panel import PERIOD
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from numpy.typing import ArrayLike, NDArray
@@ -85,3 +87,10 @@ def check_counts(causes: tuple[str, ...], counts: Ints, n_periods: int) -> None:
             f"causes must each have an event within {n_periods} periods; got none of {absent}. "
             "Leave them out of causes=, or lengthen n_periods."
         )
+
+
+def check_causes(names: Sequence[str], causes: Sequence[str]) -> None:
+    """Raise unless `names` are causes, at least one."""
+    faults = [f"{name!r} is unknown.{did_you_mean(name, causes)}" for name in names if name not in causes]
+    if faults or not names:
+        raise InvalidParameterError(f"cause must be among {tuple(causes)}; got {list(names)}.", faults)

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from clientscore.additive import Term
 
 from .panel import PERIOD
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
 
     from clientscore.additive import AdditiveCard
 
     Floats = NDArray[np.float64]
 
 BLOCK = 8_192
+
+
+class OneClient(NamedTuple):
+    """Incidence (horizons, causes), survival (horizons,) and effects by feature of one client."""
+
+    incidence: Floats
+    survival: Floats
+    effects: dict[str, float]
 
 
 def averaged_over_periods(card: AdditiveCard, n_periods: int) -> AdditiveCard:
@@ -45,6 +56,14 @@ def over_periods(card: AdditiveCard, codes: NDArray[Any], n_periods: int) -> Flo
     return card.decision_profile(whole, PERIOD, range(n_periods))
 
 
+def over_periods_one(card: AdditiveCard, codes: list[int], n_periods: int) -> Floats:
+    """Return `over_periods` of one client's row numbers: shape (periods, outputs)."""
+    if PERIOD not in card.features:
+        return np.tile(card.decision_codes_one(codes), (n_periods, 1))
+    place = card.features.index(PERIOD)
+    return card.profile_one([*codes[:place], 0, *codes[place:]], PERIOD, range(n_periods))
+
+
 def hazards(log_odds: Floats) -> Floats:
     """Softmax against staying, whose log odds are 0."""
     top = np.maximum(log_odds.max(axis=-1, keepdims=True), 0.0)
@@ -59,6 +78,12 @@ def incidence(hazard: Floats) -> tuple[Floats, Floats]:
     return np.cumsum(at_risk[:, :, None] * hazard, axis=1), survival
 
 
+def cause_shares(curve: Floats, causes: Sequence[str], names: Sequence[str]) -> Floats:
+    """Share of each named cause in each client's incidence of them by the last period: (rows, causes)."""
+    share = curve[:, -1] * np.isin(causes, names)
+    return np.asarray(share / share.sum(axis=1, keepdims=True))
+
+
 def level_shift(log_odds: Floats, target: Floats, rounds: int = 50) -> Floats:
     """Shift of each cause's log odds that makes the mean incidence of the last period equal `target`."""
     shift = np.zeros(log_odds.shape[-1])
@@ -69,3 +94,11 @@ def level_shift(log_odds: Floats, target: Floats, rounds: int = 50) -> Floats:
         if np.abs(step).max() < 1e-7:
             break
     return shift
+
+
+def population_frame(causes: tuple[str, ...], events: ArrayLike, incidence_: ArrayLike) -> pd.DataFrame:
+    """Events and Aalen-Johansen incidence by cause."""
+    return pd.DataFrame(
+        {"events": np.asarray(events), "aalen_johansen": np.asarray(incidence_)},
+        index=pd.Index(list(causes), name="cause"),
+    )

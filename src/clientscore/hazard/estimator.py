@@ -9,13 +9,24 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from clientscore._checks import check_integer, check_interval, did_you_mean
+from clientscore._checks import check_integer, check_interval
 from clientscore.additive import AdditiveCard, encode, fit_bins, learn_boosted
 from clientscore.exceptions import InvalidParameterError
 from clientscore.metrics import aalen_johansen, encode_events
 
-from .checks import check_counts, check_features, check_rows, client_numbers, whole_durations
-from .curves import BLOCK, averaged_over_periods, hazards, incidence, level_shift, over_periods
+from .checks import check_causes, check_counts, check_features, check_rows, client_numbers, whole_durations
+from .curves import (
+    BLOCK,
+    OneClient,
+    averaged_over_periods,
+    cause_shares,
+    hazards,
+    incidence,
+    level_shift,
+    over_periods,
+    over_periods_one,
+    population_frame,
+)
 from .panel import PersonPeriods, expand, period_bins, with_period
 
 if TYPE_CHECKING:
@@ -273,6 +284,41 @@ class CompetingHazard(BaseEstimator):
             gone[rows], there[rows] = curve[:, wanted - 1], survival[:, wanted - 1]
         return gone, there
 
+    def predict_one(
+        self, values: Mapping[str, Any], horizons: Sequence[int], cause: Sequence[str] = ()
+    ) -> OneClient:
+        """Return curves and drivers of one client, a mapping in, without pandas on the way.
+
+        Parameters
+        ----------
+        values : mapping of str to float, str or None
+            Every feature by name; None or NaN where missing.
+        horizons : sequence of int
+            Periods, from 1 to `reach_`.
+        cause : sequence of str, default ()
+            Causes to explain; none: no effects.
+
+        Returns
+        -------
+        OneClient
+            The client's row of `predict_curves`, and of `drivers` for the features in the card.
+        """
+        wanted = self._check_horizons(horizons)
+        codes = [] if self.card_ is None else self._average.codes_one(values)
+        log_odds = np.tile(self._constant, (1, self.reach_, 1))
+        if self.card_ is not None:
+            log_odds[0][:, self._learned] = over_periods_one(self.card_, codes, self.reach_)
+        curve, survival = incidence(hazards(log_odds))
+        effects: dict[str, float] = {}
+        if cause:
+            check_causes(cause, self.causes_)
+            share = cause_shares(curve, self.causes_, cause)[0]
+            for column in np.flatnonzero(self._learned & (share > 0)):
+                part = self._average.explain_codes_one(codes, output=self.causes_[column])
+                weight = float(share[column])
+                effects = {name: effects.get(name, 0.0) + weight * value for name, value in part.items()}
+        return OneClient(curve[0, wanted - 1], survival[0, wanted - 1], effects)
+
     def drivers(self, X: pd.DataFrame, cause: str | Sequence[str]) -> pd.DataFrame:
         """Return what moves each client's risk away from the average, feature by feature.
 
@@ -293,15 +339,11 @@ class CompetingHazard(BaseEstimator):
         """
         self._check_fitted()
         names = [cause] if isinstance(cause, str) else list(cause)
-        faults = [f"{n!r} is unknown.{did_you_mean(n, self.causes_)}" for n in names if n not in self.causes_]
-        if faults or not names:
-            raise InvalidParameterError(f"cause must be among {self.causes_}; got {names}.", faults)
+        check_causes(names, self.causes_)
         columns = pd.Index(self.feature_names_in_, dtype="str")
         parts = [pd.DataFrame(index=X.index[:0], columns=columns, dtype=np.float64)]
-        chosen = np.isin(self.causes_, names)
         for rows, log_odds in self._blocks(X, self.reach_):
-            share = incidence(hazards(log_odds))[0][:, -1] * chosen
-            share /= share.sum(axis=1, keepdims=True)
+            share = cause_shares(incidence(hazards(log_odds))[0], self.causes_, names)
             parts.append(self._effects(X.iloc[rows], share).reindex(columns=columns, fill_value=0.0))
         return pd.concat(parts) if len(parts) > 1 else parts[0]
 
@@ -334,7 +376,7 @@ class CompetingHazard(BaseEstimator):
         model._constant = np.asarray(state["constant"], dtype=np.float64)
         model.feature_names_in_ = np.asarray(state["features"], dtype=object)
         model.level_shift_ = dict(zip(model.causes_, map(float, state["level_shift"]), strict=True))
-        model.population_ = _population(model.causes_, state["events"], state["incidence"])
+        model.population_ = population_frame(model.causes_, state["events"], state["incidence"])
         model.card_ = None if state["card"] is None else AdditiveCard.from_state(state["card"])
         model._set_tables()
         return model
@@ -449,12 +491,4 @@ class CompetingHazard(BaseEstimator):
             self.card_ = self.card_.recalibrated(shift[self._learned].tolist(), 1.0)
             self._set_tables()
         counts = np.bincount(event, minlength=len(self.causes_) + 1)[1:]
-        self.population_ = _population(self.causes_, counts, target)
-
-
-def _population(causes: tuple[str, ...], events: ArrayLike, incidence_: ArrayLike) -> pd.DataFrame:
-    """Events and Aalen-Johansen incidence by cause."""
-    return pd.DataFrame(
-        {"events": np.asarray(events), "aalen_johansen": np.asarray(incidence_)},
-        index=pd.Index(list(causes), name="cause"),
-    )
+        self.population_ = population_frame(self.causes_, counts, target)
