@@ -149,6 +149,12 @@ def test_drawings_by_hand(schema):
     assert np.isnan(X.loc["b", "months_since_drawing"])
 
 
+def test_a_drawing_of_long_ago_is_none_so_that_a_longer_record_changes_nothing(schema):
+    events = [{"client_id": "a", "date": "2024-12-31", "event": "drawing", "amount": 500.0}]
+    X = build_features(book([facility("2025-12-01", 100.0, 40.0)], events=events), schema, "2026-01-01")
+    assert np.isnan(X.loc["a", "months_since_drawing"])
+
+
 def test_a_drawing_of_unknown_amount_is_counted_but_not_summed_as_zero(schema):
     events = [{"client_id": "a", "date": "2025-07-02", "event": "drawing", "amount": np.nan}]
     x = build_features(book([facility("2025-12-01", 100.0, 40.0)], events=events), schema, "2026-01-01").loc[

@@ -96,6 +96,9 @@ def test_meetings(schema):
     assert x["meetings_sum_6m"] == 1.0
     assert x["months_since_meeting"] == 4.0
     assert np.isnan(features(schema, book({"meetings": np.zeros(15)}))["months_since_meeting"])
+    long_ago = np.zeros(15)
+    long_ago[-13] = 1.0
+    assert np.isnan(features(schema, book({"meetings": long_ago}))["months_since_meeting"])
 
 
 @pytest.mark.parametrize(

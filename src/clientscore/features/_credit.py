@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from clientscore.timeline import PERIOD_MONTHS
+
 from ._arrays import missing, ratio
 from ._months import YEAR, MonthGrid, growth, window_max
 
@@ -151,7 +153,11 @@ def _lowest(n_clients: int, owner: Counts, values: Numbers) -> Numbers:
 
 
 def _drawing_features(view: View, limit: Numbers) -> dict[str, Numbers]:
-    """Count new drawings of the last twelve months; without any the count is 0 and the last one missing."""
+    """Count new drawings of the last twelve months; without any the count is 0 and the last one missing.
+
+    The last drawing is looked for in as much history as every date of a usual fit has (a year; three periods
+    of yearly data): a feature whose meaning grew with the record would drift as the record grows.
+    """
     if not view.has("events"):
         return {}
     frame = view.tables["events"]
@@ -165,7 +171,8 @@ def _drawing_features(view: View, limit: Numbers) -> dict[str, Numbers]:
     known = recent & ~np.isnan(amount)
     total = np.bincount(owner[known], weights=amount[known], minlength=n)
     amounts_known = np.bincount(owner[known], minlength=n)
-    last = -_lowest(n, owner[drawing], -day[drawing])
+    seen = drawing & (day > view.start_of(max(YEAR, 3 * PERIOD_MONTHS[view.schema.period])))
+    last = -_lowest(n, owner[seen], -day[seen])
     return {
         "drawings_count_12m": count,
         "drawings_amount_12m_to_limit": ratio(

@@ -107,9 +107,9 @@ def _against_year_before(grid: Numbers) -> Numbers:
 
 
 def _months_since_meeting(view: View) -> Numbers:
-    """Months back to the last month with a meeting (1 = the month just ended), over all that is known."""
+    """Months back to the last month with a meeting (1 = the month just ended), within a year."""
     owner, ago = view.owner("interactions"), view.months_ago("interactions")
-    met = (owner >= 0) & (view.column("interactions", "meetings") > 0)
+    met = (owner >= 0) & (ago <= YEAR) & (view.column("interactions", "meetings") > 0)
     out = missing(view.n_clients)
     out[owner[met]] = ago[met]  # months become known in order, so the last one stays
     return out
