@@ -178,3 +178,21 @@ def test_bad_input_is_named(churn, train):
 def test_it_is_a_scikit_learn_estimator():
     model = ChurnModel(horizons=(6,), random_state=3)
     assert clone(model).get_params() == model.get_params()
+
+
+def test_one_client_has_the_risk_and_drivers_of_the_batch(churn, train):
+    rows = train[0].tail(40).mask(np.random.default_rng(0).random((40, 4)) < 0.1)
+    gone, there = churn.predict_cumulative_incidence(rows), churn.predict_survival(rows)
+    leaving, drivers = churn.predict_churn(rows), churn.drivers(rows, n=2)
+    for place, values in enumerate(rows.to_dict("records")):
+        one = churn.predict_one(values, n=2)
+        for cause, horizon in gone.columns:
+            assert one["incidence"][cause][horizon] == pytest.approx(
+                gone.iloc[place][cause, horizon], rel=1e-12
+            )
+        assert one["survival"] == pytest.approx(there.iloc[place].to_dict(), rel=1e-12)
+        assert one["churn"] == pytest.approx(leaving.iloc[place].to_dict(), rel=1e-12)
+        assert one["cause"] == gone.iloc[place].xs(12, level="horizon")[list(churn.churn_causes_)].idxmax()
+        assert one["drivers"] == drivers.iloc[place].dropna().tolist()
+    with pytest.raises(MissingColumnError, match="'debt_to_ebitda' is missing"):
+        churn.predict_one({"noise": 1.0})

@@ -256,6 +256,44 @@ class ChurnModel(BaseEstimator):
         columns = [f"driver_{rank}" for rank in range(1, n + 1)]
         return pd.DataFrame(names, index=X.index, columns=columns).astype("str")
 
+    def predict_one(self, values: Mapping[str, Any], n: int = 3) -> dict[str, Any]:
+        """Return risk, likeliest cause and drivers of one client, without pandas on the way.
+
+        Parameters
+        ----------
+        values : mapping of str to float, str or None
+            Every feature by name; None or NaN where missing.
+        n : int, default 3
+            Number of drivers, at least 1.
+
+        Returns
+        -------
+        dict
+            incidence (by cause, then by horizon), survival and churn (by horizon), cause (the likeliest churn
+            cause at the longest horizon) and drivers (list of at most n features, of churn).
+
+        Raises
+        ------
+        MissingColumnError
+            If features are absent; each with its nearest match.
+        """
+        self._check_fitted()
+        check_integer("n", n, low=1)
+        horizons = [int(horizon) for horizon in self.horizons]
+        one = self.hazard_.predict_one(values, horizons, self.churn_causes_)
+        gone = {
+            cause: dict(zip(horizons, curve, strict=True))
+            for cause, curve in zip(self.causes_, one.incidence.T.tolist(), strict=True)
+        }
+        ranked = sorted(one.effects.items(), key=lambda pair: -pair[1])[:n]
+        return {
+            "incidence": gone,
+            "survival": dict(zip(horizons, one.survival.tolist(), strict=True)),
+            "churn": dict(zip(horizons, one.incidence[:, self._churn].sum(axis=1).tolist(), strict=True)),
+            "cause": max(self.churn_causes_, key=lambda cause: gone[cause][max(horizons)]),
+            "drivers": [name for name, effect in ranked if effect > _MIN_DRIVER],
+        }
+
     def summary(self) -> pd.DataFrame:
         """Return the causes: events, incidence in training, and how each is modelled.
 

@@ -267,3 +267,38 @@ def test_bad_settings_are_named(settings, train):
 def test_it_is_a_scikit_learn_estimator():
     model = FinancingNeedForecaster(horizons=(6,), coverage=0.8, random_state=3)
     assert clone(model).get_params() == model.get_params()
+
+
+def test_one_client_has_the_forecast_of_the_batch(need, train):
+    X = train[0].iloc[-40:]
+    X = X.mask(np.random.default_rng(0).random(X.shape) < 0.2)
+    X.iloc[0] = np.nan  # no sign can be read
+    whole = need.predict(X)
+    for place, values in enumerate(X.to_dict("records")):
+        one = need.predict_one({**values, "extra": "?"}, as_of=X.index[place][1])
+        row = whole.iloc[place].to_dict()
+        month = row.pop("need_month")
+        assert one.pop("need_month") == month.date()
+        for word in ("purpose", "product"):
+            assert one.pop(word) == (None if pd.isna(row[word]) else row[word])
+            del row[word]
+        assert one == {name: None if pd.isna(v) else pytest.approx(v, rel=1e-12) for name, v in row.items()}
+    assert need.predict_one(X.iloc[1].to_dict(), as_of="2026-01-31") == need.predict_one(
+        X.iloc[1].to_dict(), as_of=np.datetime64("2026-01-01")
+    )
+    assert need.predict_one(X.iloc[1].to_dict())["need_month"] is None
+    with pytest.raises(MissingColumnError, match="'log_assets' is missing"):
+        need.predict_one({"asset_volatility": 0.5})
+
+
+def test_one_client_is_forecast_without_products_and_after_loading(train):
+    X, target, _ = train
+    some = slice(0, 3000)
+    small = FinancingNeedForecaster(random_state=0, max_rounds=20).fit(
+        X[some], target[some].drop(columns="product")
+    )
+    loaded = FinancingNeedForecaster.from_state(small.to_state())
+    values = X.iloc[-1].to_dict()
+    one = loaded.predict_one(values, as_of="2026-01-01")
+    assert one == small.predict_one(values, as_of="2026-01-01")
+    assert "product" not in one

@@ -103,22 +103,34 @@ class AmountModel:
 
     def predict(self, X: pd.DataFrame, probability: Floats) -> pd.DataFrame:
         """Return amounts given need, the expected amount, and quantiles of the mixture with zero."""
-        middle = self.card.decision(X).to_numpy()
-        log_scale = self.scale.decision(X).to_numpy()
+        middle, log_scale = self.card.decision(X).to_numpy(), self.scale.decision(X).to_numpy()
+        return pd.DataFrame(self._amounts(middle, log_scale, probability), index=X.index)
+
+    def predict_one(self, values: Mapping[str, Any], probability: float) -> dict[str, float]:
+        """Return the amounts of one client."""
+        middle = np.array(self.card.decision_codes_one(self.card.codes_one(values)))
+        log_scale = np.array(self.scale.decision_codes_one(self.scale.codes_one(values)))
+        amounts = self._amounts(middle, log_scale, np.array([probability]))
+        return {name: float(amount[0]) for name, amount in amounts.items()}
+
+    def _amounts(self, middle: Floats, log_scale: Floats, probability: Floats) -> dict[str, Floats]:
+        """Return amounts by column: the one sum behind a book and a client."""
         spread = np.exp(log_scale)
         group = np.searchsorted(self.cuts, log_scale, side="left")
         tail = (1.0 - self.coverage) / 2.0
-        table = pd.DataFrame(index=X.index)
-        table["amount_lower"] = np.exp(middle + spread * self.ends[group, 0])
-        table["amount_median"] = np.exp(middle + spread * self._quantile(group, np.full(len(X), 0.5)))
-        table["amount_upper"] = np.exp(middle + spread * self.ends[group, 1])
-        table["amount_mean"] = np.exp(middle) * self.smearing[group]
-        table["amount_expected"] = probability * table["amount_mean"]
+        mean = np.exp(middle) * self.smearing[group]
+        amounts = {
+            "amount_lower": np.exp(middle + spread * self.ends[group, 0]),
+            "amount_median": np.exp(middle + spread * self._quantile(group, np.full(len(middle), 0.5))),
+            "amount_upper": np.exp(middle + spread * self.ends[group, 1]),
+            "amount_mean": mean,
+            "amount_expected": probability * mean,
+        }
         for name, level in (("lower", tail), ("median", 0.5), ("upper", 1.0 - tail)):
             inner = (level - (1.0 - probability)) / np.maximum(probability, np.finfo(np.float64).tiny)
             value = np.exp(middle + spread * self._quantile(group, inner))
-            table[f"mixture_{name}"] = np.where(inner > 0, value, 0.0)
-        return table
+            amounts[f"mixture_{name}"] = np.where(inner > 0, value, 0.0)
+        return amounts
 
     def _quantile(self, group: Ints, level: Floats) -> Floats:
         """Return z at a level, row by row, between the stored quantiles."""

@@ -174,8 +174,7 @@ class FinancingNeedForecaster(BaseEstimator):
         self.products_ = None
         if "product" in target:
             self.products_ = self._learn_products(X, target["product"], event)
-        self.interval_groups_ = self.amount_.groups
-        self.feature_names_in_ = self.hazard_.feature_names_in_
+        self._describe()
         return self
 
     def predict(self, X: pd.DataFrame, as_of: object = None) -> pd.DataFrame:
@@ -220,6 +219,49 @@ class FinancingNeedForecaster(BaseEstimator):
             product = _likeliest(shares).rename("product")
             parts += [product.to_frame(), shares.add_prefix("product_")]
         return pd.concat(parts, axis=1)
+
+    def predict_one(self, values: Mapping[str, Any], as_of: Any = None) -> dict[str, Any]:
+        """Forecast the next need of one client, a mapping in and a dict out, without pandas on the way.
+
+        Parameters
+        ----------
+        values : mapping of str to float, str or None
+            Every feature by name; None or NaN where missing.
+        as_of : date, default None
+            Date of the features; None: the month stays missing.
+
+        Returns
+        -------
+        dict
+            The columns of `predict`; need_month is a ``datetime.date``, and what is missing is None.
+
+        Raises
+        ------
+        MissingColumnError
+            If features are absent; each with its nearest match.
+        """
+        self._check_fitted()
+        last, suffix = max(self.horizons), self.period[0]
+        curve = self.hazard_.predict_one(values, range(1, last + 1)).incidence
+        curve = curve[None, :, self.hazard_.causes_.index(NEED)]
+        forecast: dict[str, Any] = {
+            f"need_probability_{horizon}{suffix}": float(curve[0, horizon - 1]) for horizon in self.horizons
+        }
+        dates = np.array(["NaT" if as_of is None else as_of], dtype="datetime64[M]")
+        forecast["need_month"] = self._first_days(curve, dates).astype("datetime64[D]")[0].item()
+        forecast |= self.amount_.predict_one(values, float(curve[0, -1]))
+        scores = self.purposes_.score_one(values)
+        purpose = max(
+            (name for name, score in scores.items() if score is not None),
+            key=lambda name: scores[name],  # type: ignore[arg-type,return-value]  # None is left out
+            default=None,
+        )
+        forecast |= {"purpose": purpose} | {f"purpose_{name}": score for name, score in scores.items()}
+        if self._product_shares is not None:
+            shares = self._product_shares[purpose or "all"]
+            forecast["product"] = max(shares, key=shares.__getitem__)
+            forecast |= {f"product_{name}": share for name, share in shares.items()}
+        return forecast
 
     def purpose_evidence(self, X: pd.DataFrame) -> pd.DataFrame:
         """Return the feature that spoke loudest for each purpose.
@@ -277,9 +319,14 @@ class FinancingNeedForecaster(BaseEstimator):
             if table is None
             else pd.DataFrame(table["shares"], index=table["purposes"], columns=table["products"])
         )
-        model.interval_groups_ = model.amount_.groups
-        model.feature_names_in_ = model.hazard_.feature_names_in_
+        model._describe()
         return model
+
+    def _describe(self) -> None:
+        """Set what follows from the parts."""
+        self.interval_groups_ = self.amount_.groups
+        self.feature_names_in_ = self.hazard_.feature_names_in_
+        self._product_shares = None if self.products_ is None else _rows(self.products_)
 
     def _check_fitted(self) -> None:
         check_is_fitted(self, "hazard_")
@@ -318,10 +365,17 @@ class FinancingNeedForecaster(BaseEstimator):
             dates = pd.Series(index.get_level_values("as_of"), index=index)
         else:
             return pd.Series(pd.NaT, index=index, name="need_month", dtype="datetime64[us]")
+        first = self._first_days(curve, dates.to_numpy().astype("datetime64[M]"))
+        return pd.Series(first.astype("datetime64[us]"), index=index, name="need_month")
+
+    def _first_days(
+        self, curve: NDArray[np.float64], dates: NDArray[np.datetime64]
+    ) -> NDArray[np.datetime64]:
+        """Month of the likeliest period given need, counted from the month of each date."""
         likeliest = np.diff(curve, axis=1, prepend=0.0).argmax(axis=1)
         months = (likeliest + self.lead_periods) * PERIOD_MONTHS[self.period]
-        first = dates.to_numpy().astype("datetime64[M]") + months
-        return pd.Series(first.astype("datetime64[us]"), index=index, name="need_month")
+        first: NDArray[np.datetime64] = dates + months.astype("timedelta64[M]")
+        return first
 
 
 def _events(event: pd.Series) -> NDArray[Any]:
@@ -358,6 +412,13 @@ def _amount_rows(event: NDArray[Any], amount: pd.Series) -> NDArray[np.int64]:
     if faults:
         raise DataError("amount must be a number above 0 in every row with a need.", faults)
     return np.flatnonzero(needs & ~np.isnan(values))
+
+
+def _rows(table: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Return a frame as plain dicts, by row and column."""
+    columns = [str(name) for name in table.columns]
+    rows = zip(table.index, table.to_numpy(np.float64).tolist(), strict=True)
+    return {str(name): dict(zip(columns, row, strict=True)) for name, row in rows}
 
 
 def _likeliest(scores: pd.DataFrame) -> pd.Series:

@@ -113,20 +113,38 @@ class PurposeRules:
         wanted = dict.fromkeys(sign.feature for signs in PURPOSES.values() for sign in signs)
         grids = {name: _grid(X[name]) for name in wanted if name in X}
         rules = cls({name: grid for name, grid in grids.items() if grid.size}, {})
-        raw = {purpose: rules._raw(X, purpose)[0] for purpose in PURPOSES}
+        columns = rules._columns(X)
+        raw = {purpose: rules._raw(columns, len(X), purpose)[0] for purpose in PURPOSES}
         found = {purpose: _grid(pd.Series(values)) for purpose, values in raw.items()}
         rules.scores = {purpose: grid for purpose, grid in found.items() if grid.size}
         return rules
 
     def score(self, X: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return the scores in [0, 1] and the loudest sign, one column a purpose."""
+        scores, signs = self._scores(self._columns(X), len(X))
+        return pd.DataFrame(scores, index=X.index), pd.DataFrame(signs, index=X.index).astype("str")
+
+    def score_one(self, values: Mapping[str, Any]) -> dict[str, float | None]:
+        """Return the scores of one client by purpose, None where no sign can be read."""
+        columns = {name: np.array([_number(values[name])]) for name in self.grids if name in values}
+        scores = {purpose: float(score[0]) for purpose, score in self._scores(columns, 1)[0].items()}
+        return {purpose: None if np.isnan(score) else score for purpose, score in scores.items()}
+
+    def _columns(self, X: pd.DataFrame) -> dict[str, Floats]:
+        """Return the features that the rules know, as numbers."""
+        return {name: X[name].to_numpy(np.float64, na_value=np.nan) for name in self.grids if name in X}
+
+    def _scores(
+        self, columns: Mapping[str, Floats], n: int
+    ) -> tuple[dict[str, Floats], dict[str, NDArray[Any]]]:
+        """Return scores and loudest sign by purpose: the one reading behind a book and a client."""
         scores, signs = {}, {}
         for purpose in PURPOSES:
-            raw, names = self._raw(X, purpose)
+            raw, names = self._raw(columns, n, purpose)
             grid = self.scores.get(purpose)
-            scores[purpose] = np.full(len(X), np.nan) if grid is None else _position(grid, raw)
+            scores[purpose] = np.full(n, np.nan) if grid is None else _position(grid, raw)
             signs[purpose] = names
-        return pd.DataFrame(scores, index=X.index), pd.DataFrame(signs, index=X.index).astype("str")
+        return scores, signs
 
     def to_state(self) -> dict[str, Any]:
         """Return the rules as dicts of arrays."""
@@ -137,26 +155,25 @@ class PurposeRules:
         """Return the rules that `to_state` wrote."""
         return cls(dict(state["grids"]), dict(state["scores"]))
 
-    def _raw(self, X: pd.DataFrame, purpose: str) -> tuple[Floats, NDArray[Any]]:
+    def _raw(self, columns: Mapping[str, Floats], n: int, purpose: str) -> tuple[Floats, NDArray[Any]]:
         """Weighted mean strength of the signs of a purpose, and the name of the loudest."""
-        total, weight, best = np.zeros(len(X)), np.zeros(len(X)), np.full(len(X), -1.0)
-        name = np.full(len(X), None, dtype=object)
+        total, weight, best = np.zeros(n), np.zeros(n), np.full(n, -1.0)
+        name = np.full(n, None, dtype=object)
         for sign in PURPOSES[purpose]:
-            if sign.feature not in self.grids or sign.feature not in X:
+            if sign.feature not in columns:
                 continue
-            strength = self._strength(X[sign.feature], sign)
+            strength = self._strength(columns[sign.feature], sign)
             read = ~np.isnan(strength)
             total[read] += sign.weight * strength[read]
             weight[read] += sign.weight
             louder = read & (sign.weight * strength > best)
             best[louder] = sign.weight * strength[louder]
             name[louder] = sign.feature
-        mean = np.divide(total, weight, out=np.full(len(X), np.nan), where=weight > 0)
+        mean = np.divide(total, weight, out=np.full(n, np.nan), where=weight > 0)
         return mean, name
 
-    def _strength(self, column: pd.Series, sign: Evidence) -> Floats:
+    def _strength(self, values: Floats, sign: Evidence) -> Floats:
         """How unusual each value is in the sign's direction, in [0, 1]."""
-        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
         position = _position(self.grids[sign.feature], values)
         strength = position if sign.high else 1.0 - position
         if sign.beyond is not None:
@@ -191,3 +208,7 @@ def _position(grid: Floats, values: Floats) -> Floats:
     low = np.searchsorted(grid, filled, side="left")
     high = np.searchsorted(grid, filled, side="right")
     return np.where(np.isnan(values), np.nan, (low + high) / (2.0 * len(grid)))
+
+
+def _number(value: Any) -> float:
+    return np.nan if value is None or value is pd.NA else float(value)
