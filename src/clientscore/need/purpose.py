@@ -157,20 +157,18 @@ class PurposeRules:
 
     def _raw(self, columns: Mapping[str, Floats], n: int, purpose: str) -> tuple[Floats, NDArray[Any]]:
         """Weighted mean strength of the signs of a purpose, and the name of the loudest."""
-        total, weight, best = np.zeros(n), np.zeros(n), np.full(n, -1.0)
-        name = np.full(n, None, dtype=object)
-        for sign in PURPOSES[purpose]:
-            if sign.feature not in columns:
-                continue
-            strength = self._strength(columns[sign.feature], sign)
-            read = ~np.isnan(strength)
-            total[read] += sign.weight * strength[read]
-            weight[read] += sign.weight
-            louder = read & (sign.weight * strength > best)
-            best[louder] = sign.weight * strength[louder]
-            name[louder] = sign.feature
-        mean = np.divide(total, weight, out=np.full(n, np.nan), where=weight > 0)
-        return mean, name
+        signs = [sign for sign in PURPOSES[purpose] if sign.feature in columns]
+        if not signs:
+            return np.full(n, np.nan), np.full(n, None, dtype=object)
+        strength = np.array([self._strength(columns[sign.feature], sign) for sign in signs])
+        weight = np.array([[sign.weight] for sign in signs])
+        read = ~np.isnan(strength)
+        loud = weight * strength
+        total, known = np.where(read, loud, 0.0).sum(axis=0), (weight * read).sum(axis=0)
+        names = np.array([sign.feature for sign in signs], dtype=object)
+        name = names[np.where(read, loud, -1.0).argmax(axis=0)]
+        name[known == 0] = None
+        return np.divide(total, known, out=np.full(n, np.nan), where=known > 0), name
 
     def _strength(self, values: Floats, sign: Evidence) -> Floats:
         """How unusual each value is in the sign's direction, in [0, 1]."""
@@ -204,10 +202,8 @@ def _grid(column: pd.Series) -> Floats:
 
 def _position(grid: Floats, values: Floats) -> Floats:
     """Share of the training rows below, ties half; missing stays missing."""
-    filled = np.where(np.isnan(values), 0.0, values)
-    low = np.searchsorted(grid, filled, side="left")
-    high = np.searchsorted(grid, filled, side="right")
-    return np.where(np.isnan(values), np.nan, (low + high) / (2.0 * len(grid)))
+    below = grid.searchsorted(values, side="left") + grid.searchsorted(values, side="right")
+    return np.where(np.isnan(values), np.nan, below / (2.0 * len(grid)))
 
 
 def _number(value: Any) -> float:
