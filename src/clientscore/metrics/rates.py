@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+_LEAST_DEGREES = 3.0  # fewer give a t distribution without variance
 _NODES = 401  # equally likely values of the systematic factor
 
 
@@ -26,8 +27,8 @@ def rate_interval(
     *,
     horizon_periods: int = 12,
     step_periods: int = 3,
-    prior_dispersion: float = 0.2,
-    prior_dates: float = 3.0,
+    prior_dispersion: float = 0.15,
+    prior_dates: float = 1.0,
 ) -> tuple[float, float]:
     """Forecast interval of the event rate of `n` clients in the next window.
 
@@ -37,7 +38,7 @@ def rate_interval(
     their binomial part (method of moments).  Windows that overlap tell less: T dates `step_periods` apart
     count as T^2 / sum of squared overlaps.  Few dates make a poor estimate, so it is averaged with a stated
     prior (`prior_dispersion`, worth `prior_dates` dates: also the floor, and the answer without history),
-    and e follows a t distribution with as many degrees of freedom as dates, prior included.
+    and e follows a t distribution with as many degrees of freedom as dates, prior included, at least 3.
 
     Assumptions: past pairs are out of sample; e is alike from year to year and independent between windows
     that do not overlap; clients are independent given e.  A cycle far longer than the history is not seen.
@@ -56,10 +57,10 @@ def rate_interval(
         Length of a window, in periods.
     step_periods : int, default 3
         Distance of two rows of `history`, in periods.
-    prior_dispersion : float, default 0.2
-        Standard deviation of e before any history (0.2: a year's rate is usually within a fifth of the
+    prior_dispersion : float, default 0.15
+        Standard deviation of e before any history (0.15: a year's rate is usually within 15 % of the
         forecast), greater than 0.
-    prior_dates : float, default 3.0
+    prior_dates : float, default 1.0
         Number of independent dates the prior counts for, greater than 0.
 
     Returns
@@ -98,7 +99,7 @@ def rate_interval(
     if history is not None and len(history):
         variance, dates = _dispersion(history, horizon_periods, step_periods)
     pooled = (prior_dates * prior_dispersion**2 + dates * variance) / (prior_dates + dates)
-    rate = _surprised_rates(predicted, np.sqrt(pooled), prior_dates + dates)
+    rate = _surprised_rates(predicted, np.sqrt(pooled), max(_LEAST_DEGREES, prior_dates + dates))
     tail = (1.0 - level) / 2.0
     return _mixture_quantile(rate, n, tail) / n, _mixture_quantile(rate, n, 1.0 - tail) / n
 
