@@ -21,20 +21,20 @@ from clientscore.schema import ClientSchema, ValidationReport, validate_clients
 from clientscore.scoring import ClientScorer
 from clientscore.strategy import ServiceStrategy
 from clientscore.tiering import TierPolicy
-from clientscore.timeline import add_periods, as_of_list, data_end
+from clientscore.timeline import as_of_list
 from clientscore.value import client_value
 
+from ._calendar import STEP_PERIODS, dates_of, window_starts
 from ._columns import conform
+from ._one import conform_one, facts_of_one, last_tier_of
 from ._rates import forecast_rates, rate_history
 from ._result import Assessment
-from ._stages import churn_columns, need_columns, score_columns, shown_horizons
+from ._stages import churn_columns, last_tier, need_columns, score_columns, shown_horizons
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _HORIZONS = {"month": (3, 6, 12), "quarter": (1, 2, 4), "year": (1,)}
-_STEP_PERIODS = {"month": 3, "quarter": 1, "year": 1}
-_HISTORY_PERIODS = {"month": 12, "quarter": 4, "year": 1}
 
 
 class ClientModel(BaseEstimator):
@@ -151,22 +151,7 @@ class ClientModel(BaseEstimator):
         """Return the default training dates of a book: see ``as_of`` of `fit`."""
         schema = self.schema or ClientSchema.default()
         self._set_horizons()
-        period = schema.period
-        end = data_end(tables, schema.publication_lag_days)
-        window = self.lead + max(self.horizons_)
-        last = add_periods(_period_start(end, period), -window, period)
-        first = add_periods(_first_known(tables), _HISTORY_PERIODS[period], period)
-        dates = []
-        while last >= first:
-            dates.append(last)
-            last = add_periods(last, -_STEP_PERIODS[period], period)
-        if not dates:
-            raise DataError(
-                f"The book must span at least {_HISTORY_PERIODS[period]} {period}s of history and "
-                f"{window} {period}s of outcome; it ends on {end:%Y-%m-%d} and is first known after "
-                f"{_first_known(tables):%Y-%m-%d}. Give a shorter horizon, or your own as_of."
-            )
-        return pd.DatetimeIndex(dates[::-1])
+        return window_starts(tables, schema, self.lead + max(self.horizons_))
 
     def fit_features(
         self,
@@ -211,7 +196,7 @@ class ClientModel(BaseEstimator):
                 f"need_amount; got {', '.join(map(str, outcomes.columns)) or 'no column'}."
             )
         self.reference_ = None
-        self.as_of_ = _dates_of(X.index)
+        self.as_of_ = dates_of(X.index)
         self.strategy_ = self.strategy or ServiceStrategy.default()
         self.tiers_ = self.tiers or TierPolicy.default()
         if self.tiers is None and context is not None:
@@ -352,7 +337,7 @@ class ClientModel(BaseEstimator):
         frame = pd.concat([facts, tiers], axis=1)
         plan = self.strategy_.recommend(frame)
         frame = pd.concat([frame, plan], axis=1)
-        frame["tier_previous"] = _last_tier(previous, frame["client_id"])
+        frame["tier_previous"] = last_tier(previous, frame["client_id"])
         frame["currency"] = self.schema_.currency
         frame["model_version"] = self.model_version_
         table = conform(frame)
@@ -361,9 +346,60 @@ class ClientModel(BaseEstimator):
             self.rate_history_,
             horizon=max(self.horizons_),
             period=self.schema_.period,
-            step_periods=_STEP_PERIODS[self.schema_.period],
+            step_periods=STEP_PERIODS[self.schema_.period],
         )
         return Assessment(table=table, rates=rates)
+
+    def assess_one(
+        self,
+        features: Mapping[str, Any],
+        context: Mapping[str, Any] | None = None,
+        previous: Sequence[Mapping[str, Any]] | None = None,
+    ) -> dict[str, Any]:
+        """Assess one client, two mappings in and a dict out, without pandas on the way.
+
+        Parameters
+        ----------
+        features : mapping of str to float, str or None
+            The features of training, by name; None or NaN where missing. Other keys are ignored.
+        context : mapping, optional
+            Values as in a row of `build_context`, and ``client_id``, ``as_of`` and ``silent`` where known;
+            without it there is no tier and no plan, since size is not known.
+        previous : sequence of mapping, optional
+            The client's last two runs: as_of, tier.
+
+        Returns
+        -------
+        dict
+            The client's row of `assess_features` as in `Assessment.client`: the columns of an assessment,
+            dates as text, None where missing.
+
+        Raises
+        ------
+        MissingColumnError
+            A feature is absent; each is named with its nearest match.
+        DataError
+            A value is infinite, or not of its kind.
+
+        Examples
+        --------
+        >>> import clientscore as cs
+        >>> X = pd.DataFrame({"interest_cover": [0.5, 1.0, 4.0, 6.0] * 50})
+        >>> model = cs.ClientModel(random_state=0).fit_features(X, pd.DataFrame({"bad": [1, 0, 0, 0] * 50}))
+        >>> one = model.assess_one({"interest_cover": 0.5}, {"client_id": "C1", "as_of": "2026-01-01"})
+        >>> one["client_id"], one["as_of"], one["reason_1"], one["tier_reason"]
+        ('C1', '2026-01-01', 'interest_cover', 'not evaluated: size_amount, value missing')
+        """
+        check_is_fitted(self, "model_version_")
+        period = self.schema_.period
+        heads = (self.scorer_, self.churn_, self.need_)
+        shown = shown_horizons(self.horizons_, period)
+        facts = facts_of_one(heads, features, context or {}, shown, period)
+        facts |= self.tiers_.assign_one(facts, previous)
+        facts |= self.strategy_.recommend_one(facts)
+        facts["tier_previous"] = last_tier_of(previous)
+        facts |= {"currency": self.schema_.currency, "model_version": self.model_version_}
+        return conform_one(facts)
 
     def _facts(self, X: pd.DataFrame, context: pd.DataFrame) -> pd.DataFrame:
         """Return ids, context, the heads' answers and the client's value, one row a client."""
@@ -453,35 +489,3 @@ class ClientModel(BaseEstimator):
 def _history_state(history: pd.DataFrame) -> dict[str, list[Any]]:
     as_text = history.assign(as_of=[f"{date:%Y-%m-%d}" for date in history["as_of"]])
     return {str(name): values.tolist() for name, values in as_text.items()}
-
-
-def _period_start(moment: pd.Timestamp, period: str) -> pd.Timestamp:
-    return moment.to_period({"month": "M", "quarter": "Q", "year": "Y"}[period]).start_time
-
-
-def _first_known(tables: Mapping[str, pd.DataFrame]) -> pd.Timestamp:
-    """Return the month from which all tables with history run: before it, events may not be on record."""
-    columns = {"statements": "period_end", "facilities": "month", "interactions": "month", "market": "month"}
-    firsts = [
-        tables[name][column].min() for name, column in columns.items() if name in tables and len(tables[name])
-    ]
-    if not firsts:
-        raise DataError("The book must hold statements, facilities, market or interactions; all are empty.")
-    return _period_start(max(firsts), "month")
-
-
-def _dates_of(index: pd.Index) -> pd.DatetimeIndex:
-    """Return the distinct dates of a (client_id, as_of) index; none of a plain one."""
-    if index.nlevels < 2:
-        return pd.DatetimeIndex([])
-    return pd.DatetimeIndex(index.get_level_values(-1).unique()).sort_values()
-
-
-def _last_tier(previous: pd.DataFrame | None, client_ids: pd.Series) -> pd.Series:
-    """Return each client's tier in the latest previous run, missing where there is none."""
-    if previous is None or previous.empty:
-        return pd.Series(None, index=client_ids.index, dtype="str")
-    last = (
-        previous.sort_values("as_of").drop_duplicates("client_id", keep="last").set_index("client_id")["tier"]
-    )
-    return client_ids.map(last).astype("str")

@@ -9,11 +9,14 @@ import pandas as pd
 from clientscore.timeline import PERIOD_MONTHS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from clientscore.churn import ChurnModel
     from clientscore.need import FinancingNeedForecaster
     from clientscore.scoring import ClientScorer
 
 SILENT = "silent_attrition"
+N_REASONS, N_DRIVERS = 4, 3
 _SHOWN_MONTHS = (3, 6, 12)
 
 
@@ -45,7 +48,7 @@ def score_columns(scorer: ClientScorer | None, X: pd.DataFrame) -> pd.DataFrame:
                 index=X.index,
             ),
             pillars,
-            scorer.reasons(X, n=4),
+            scorer.reasons(X, n=N_REASONS),
         ],
         axis=1,
     )
@@ -66,12 +69,29 @@ def churn_columns(
     longest = incidence.loc[:, [(cause, last) for cause in causes]]
     likeliest = longest.droplevel(1, axis=1).idxmax(axis=1) if len(X) else pd.Series(index=X.index)
     columns["churn_cause"] = likeliest.astype("str")
-    drivers = churn.drivers(X, n=3)
+    drivers = churn.drivers(X, n=N_DRIVERS)
     drivers.columns = [f"churn_driver_{i + 1}" for i in range(drivers.shape[1])]
     columns = columns.join(drivers)
     columns = columns.mask(silent)
     columns["churn_cause"] = columns["churn_cause"].where(~silent, SILENT)
     return columns
+
+
+def need_names(shown: Mapping[int, int], period: str) -> dict[str, str]:
+    """Return the columns of a need forecast by the names that an assessment gives them."""
+    probabilities = {
+        f"need_probability_{horizon}{period_suffix(period)}": f"need_probability_{months}m"
+        for months, horizon in shown.items()
+    }
+    return probabilities | {
+        "need_month": "need_month",
+        "amount_expected": "need_amount_expected",
+        "amount_lower": "need_amount_lower",
+        "amount_median": "need_amount_median",
+        "amount_upper": "need_amount_upper",
+        "purpose": "need_purpose",
+        "product": "need_product",
+    }
 
 
 def need_columns(
@@ -81,18 +101,15 @@ def need_columns(
     if need is None:
         return pd.DataFrame(index=X.index)
     forecast = need.predict(X)
-    names = {
-        f"need_probability_{horizon}{period_suffix(period)}": f"need_probability_{months}m"
-        for months, horizon in shown.items()
-    }
-    names |= {
-        "need_month": "need_month",
-        "amount_expected": "need_amount_expected",
-        "amount_lower": "need_amount_lower",
-        "amount_median": "need_amount_median",
-        "amount_upper": "need_amount_upper",
-        "purpose": "need_purpose",
-        "product": "need_product",
-    }
-    present = {old: new for old, new in names.items() if old in forecast}
+    present = {old: new for old, new in need_names(shown, period).items() if old in forecast}
     return forecast[list(present)].rename(columns=present)
+
+
+def last_tier(previous: pd.DataFrame | None, client_ids: pd.Series) -> pd.Series:
+    """Return each client's tier in the latest previous run, missing where there is none."""
+    if previous is None or previous.empty:
+        return pd.Series(None, index=client_ids.index, dtype="str")
+    last = (
+        previous.sort_values("as_of").drop_duplicates("client_id", keep="last").set_index("client_id")["tier"]
+    )
+    return client_ids.map(last).astype("str")

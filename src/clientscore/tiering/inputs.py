@@ -66,7 +66,7 @@ def run_date(frame: pd.DataFrame, as_of: Any) -> pd.Timestamp | None:
         return None
     if len(dates) > 1:
         raise DataError(f"assign takes one as_of at a time; got {len(dates)}. Group the frame by as_of.")
-    return pd.Timestamp(dates[0]) if len(dates) else None
+    return pd.Timestamp(dates[0]) if len(dates) and not pd.isna(dates[0]) else None
 
 
 def history(

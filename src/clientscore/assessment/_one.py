@@ -1,0 +1,130 @@
+"""The stages in order for one client: two mappings in, one dict out, no frame on the way."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from clientscore.exceptions import DataError
+from clientscore.value import client_value_one
+
+from ._columns import COLUMNS, Kind
+from ._stages import N_DRIVERS, N_REASONS, SILENT, need_names
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from clientscore.churn import ChurnModel
+    from clientscore.need import FinancingNeedForecaster
+    from clientscore.scoring import ClientScorer
+
+_OWN = ("client_id", "as_of", "silent")
+
+
+def facts_of_one(
+    heads: tuple[ClientScorer | None, ChurnModel | None, FinancingNeedForecaster | None],
+    features: Mapping[str, Any],
+    context: Mapping[str, Any],
+    shown: Mapping[int, int],
+    period: str,
+) -> dict[str, Any]:
+    """Return id, context, the heads' answers and the client's value; what is missing is None."""
+    scorer, churn, need = heads
+    day = _day(_known(context.get("as_of")))
+    silent = bool(_known(context.get("silent")))
+    facts = {str(name): _known(value) for name, value in context.items() if name not in _OWN}
+    facts |= _score(scorer, features)
+    facts |= _churn(churn, features, shown, silent=silent)
+    facts |= _need(need, features, day, shown, period)
+    facts |= {"client_id": _known(context.get("client_id")), "as_of": day}
+    facts = {"pd": None, "size_amount": None} | facts  # not known: the tier says so, and is not evaluated
+    worth = client_value_one(facts)
+    return facts | {"value": worth["value"], "value_basis": worth["value_basis"]}
+
+
+def conform_one(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return exactly the columns of an assessment, in order, as plain values."""
+    return {name: _plain(facts.get(name), kind) for name, kind in COLUMNS.items()}
+
+
+def last_tier_of(previous: Sequence[Mapping[str, Any]] | None) -> str | None:
+    """Return the tier of the latest earlier run, None where there is none."""
+    if not previous:
+        return None
+    tier = _known(max(previous, key=lambda run: np.datetime64(run["as_of"], "us"))["tier"])
+    return None if tier is None else str(tier)
+
+
+def _score(scorer: ClientScorer | None, features: Mapping[str, Any]) -> dict[str, Any]:
+    if scorer is None:
+        return {}
+    one = scorer.score_one(features, n=N_REASONS)
+    pillars = {f"{pillar}_points": points for pillar, points in one["pillar_points"].items()}
+    reasons = _numbered("reason", one["reasons"], N_REASONS)
+    figures = {name: one[name] for name in ("pd", "points", "grade")}
+    return figures | {"base_points": scorer.base_points_} | pillars | reasons
+
+
+def _churn(
+    churn: ChurnModel | None, features: Mapping[str, Any], shown: Mapping[int, int], *, silent: bool
+) -> dict[str, Any]:
+    if churn is None:
+        return {}
+    one = churn.predict_one(features, n=N_DRIVERS)
+    risk = {f"churn_{months}m": one["churn"][horizon] for months, horizon in shown.items()}
+    drivers = _numbered("churn_driver", one["drivers"], N_DRIVERS)
+    if silent:
+        return dict.fromkeys([*risk, *drivers]) | {"churn_cause": SILENT}
+    return risk | drivers | {"churn_cause": one["cause"]}
+
+
+def _need(
+    need: FinancingNeedForecaster | None,
+    features: Mapping[str, Any],
+    day: dt.date | None,
+    shown: Mapping[int, int],
+    period: str,
+) -> dict[str, Any]:
+    if need is None:
+        return {}
+    forecast = need.predict_one(features, as_of=day)
+    return {new: forecast[old] for old, new in need_names(shown, period).items() if old in forecast}
+
+
+def _numbered(stem: str, names: Sequence[str], n: int) -> dict[str, str | None]:
+    """Return stem_1 to stem_n, None where there are fewer names."""
+    return {f"{stem}_{k + 1}": names[k] if k < len(names) else None for k in range(n)}
+
+
+def _known(value: Any) -> Any:
+    """Return a value, or None for any mark of a missing one."""
+    missing = value is None or value is pd.NA or value != value  # noqa: PLR0124 -- NaN and NaT
+    return None if missing else value
+
+
+def _day(value: Any) -> dt.date | None:
+    """Return a date from a date, a moment or ISO text."""
+    if value is None:
+        return None
+    day = None
+    if isinstance(value, str | dt.date | np.datetime64):
+        with contextlib.suppress(ValueError):
+            day = np.array([value], dtype="datetime64[D]")[0].item()
+    if not isinstance(day, dt.date):
+        raise DataError(f"as_of must be a date; got {value!r}. Write it as 2026-01-31.")
+    return day
+
+
+def _plain(value: Any, kind: Kind) -> Any:
+    value = _known(value)
+    if value is None:
+        return None
+    if kind == "number":
+        return float(value)
+    if kind == "date":
+        return f"{value:%Y-%m-%d}"
+    return bool(value) if kind == "flag" else str(value)
