@@ -59,38 +59,55 @@ def stake(columns: Columns, parts: Parts) -> np.ndarray:
 
 def value_actions(parts: Parts, columns: Columns, n: int) -> list[ActionValue]:
     """Value every action of the policy."""
-    at_stake = stake(columns, parts)
-    families = [family_of(word, parts.families) for word in columns["churn_driver_1"].words] + ["any"]
-    return [_value(action, parts, columns, at_stake, families, n) for action in parts.actions]
+    held = [all_true(action.when, columns, n) for action in parts.actions]
+    worth = _worth(parts, columns)
+    return [
+        ActionValue(action, *held[k], **{name: values[k] for name, values in worth.items()})
+        for k, action in enumerate(parts.actions)
+    ]
 
 
-def _value(
-    action: Action, parts: Parts, columns: Columns, at_stake: np.ndarray, families: list[str], n: int
-) -> ActionValue:
-    eligible, unknown = all_true(action.when, columns, n)
-    default = action.churn_effects.get("any", 0.0)
-    effects = np.array([action.churn_effects.get(family, default) for family in families])
-    effect = effects[columns["churn_driver_1"].values]
+def _worth(parts: Parts, columns: Columns) -> dict[str, np.ndarray]:
+    """Return the parts of the value of all actions at once, (actions, clients)."""
+    settings, at_stake = parts.settings, stake(columns, parts)
+    effect = _effects(parts, columns)
     uplift = _product(effect, columns["churn_12m"])
     # A share of zero needs no input: what an action does not touch cannot make it "not evaluated".
     kept = np.where(uplift == 0, 0.0, uplift * at_stake)
-    if action.recovery_share:
-        kept = kept + action.recovery_share * at_stake
-    new_money = _product(np.full(n, action.win_uplift), columns["need_amount_expected"])
-    years = parts.settings["need_years"]
-    won = new_money * parts.settings["need_spread"] * years
-    risk = columns["pd"].values
-    loss_change = np.where(new_money == 0, 0.0, years * expected_loss(risk, parts.settings["lgd"], new_money))
-    exposed = _product(np.full(n, action.loss_reduction), columns["exposure_amount"])
-    avoided = np.where(exposed == 0, 0.0, expected_loss(risk, parts.settings["lgd"], exposed))
-    given_away = _product(np.full(n, action.cost_value_share), columns["value"])
-    cost = (
-        action.cost_amount + action.hours * parts.settings["hour_cost_amount"] + np.maximum(given_away, 0.0)
-    )
+    recovery = _shares(parts, "recovery_share")
+    kept = np.where(recovery == 0, kept, kept + recovery * at_stake)
+    new_money = _product(_shares(parts, "win_uplift"), columns["need_amount_expected"])
+    years = settings["need_years"]
+    won = new_money * settings["need_spread"] * years
+    one_loss = expected_loss(columns["pd"].values, settings["lgd"], 1.0)
+    loss_change = np.where(new_money == 0, 0.0, years * (one_loss * new_money))
+    exposed = _product(_shares(parts, "loss_reduction"), columns["exposure_amount"])
+    avoided = np.where(exposed == 0, 0.0, one_loss * exposed)
+    given_away = _product(_shares(parts, "cost_value_share"), columns["value"])
+    fixed = _shares(parts, "cost_amount") + _shares(parts, "hours") * settings["hour_cost_amount"]
+    cost = fixed + np.maximum(given_away, 0.0)
     value = save_value(1.0, kept, cost) + won - loss_change + avoided
-    return ActionValue(
-        action, eligible, unknown, effect, uplift, kept, won, loss_change, avoided, cost, value
-    )
+    return {
+        "effect": effect, "uplift": uplift, "kept": kept, "won": won, "loss_change": loss_change,
+        "avoided": avoided, "cost": cost, "value": value,
+    }  # fmt: skip
+
+
+def _effects(parts: Parts, columns: Columns) -> np.ndarray:
+    """Return the share of attrition that each action takes away from each client, by its first driver."""
+    drivers = columns["churn_driver_1"]
+    families = [family_of(word, parts.families) for word in drivers.words] + ["any"]
+    table = [
+        [action.churn_effects.get(family, action.churn_effects.get("any", 0.0)) for family in families]
+        for action in parts.actions
+    ]
+    result: np.ndarray = np.array(table).reshape(len(parts.actions), len(families))[:, drivers.values]
+    return result
+
+
+def _shares(parts: Parts, name: str) -> np.ndarray:
+    """Return one setting of all actions as a column."""
+    return np.array([[getattr(action, name)] for action in parts.actions], dtype=float).reshape(-1, 1)
 
 
 def _product(share: np.ndarray, column: Column) -> np.ndarray:

@@ -297,6 +297,8 @@ def _action_sentences(parts: Parts, columns: Columns, picked: Picked, lang: Lang
     for key, listed in (("required", picked.required), ("action", _chosen(picked))):
         for position, item in enumerate(picked.valued):
             rows = np.flatnonzero(listed[position])
+            if not len(rows):
+                continue
             sums = action_texts(item, columns, at_stake, rows, lang)
             for row, text in zip(rows.tolist(), sums, strict=True):
                 texts[row].append(words[key].format(text))

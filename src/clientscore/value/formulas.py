@@ -265,6 +265,8 @@ def save_value(uplift: Any, value_lost: Any, cost: Any) -> Any:
 
 def _check_rate(name: str, rate: Any, low: float = 0.0) -> None:
     """Raise unless every known value lies in [low, 1]."""
+    if isinstance(rate, float) and low <= rate <= 1:
+        return
     values = np.asarray(rate, dtype=float)
     outside = (values < low) | (values > 1)
     if outside.any():
