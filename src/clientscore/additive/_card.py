@@ -15,7 +15,7 @@ from clientscore.exceptions import BundleFormatError, InvalidParameterError
 
 from ._bins import FeatureBins, encode
 from ._kernel import TermPlan, feature_values, sum_terms, term_values
-from ._one import explain_one, profile_one, row_numbers, sum_one, views_of
+from ._one import Split, explain_one, profile_one, row_numbers, sum_one, views_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -131,6 +131,10 @@ class AdditiveCard:
     @cached_property
     def _views(self) -> list[View]:
         return views_of(self._plans)
+
+    @cached_property
+    def _splits(self) -> dict[int, Split]:
+        return {}
 
     @cached_property
     def _readers(self) -> list[Reader]:
@@ -270,7 +274,10 @@ class AdditiveCard:
             Its row numbers, m of them.
         """
         check_option("feature", feature, self.features)
-        return profile_one(self.intercept, self._plans, self._views, codes, self._column[feature], at)
+        column = self._column[feature]
+        if column not in self._splits:
+            self._splits[column] = Split.at(column, self._plans, self._views)
+        return profile_one(self.intercept, self._splits[column], codes, column, at)
 
     # ---- reasons -------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ Terms are added in the card's order, so that one client agrees with a batch to t
 from __future__ import annotations
 
 from bisect import bisect_left
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,6 +51,13 @@ def sum_one(intercept: Sequence[float], views: Iterable[View], codes: Sequence[i
         for first, second, stride, table in views:
             total += table[codes[first] if second < 0 else codes[first] * stride + codes[second]]
         return [total]
+    if width == 2:  # two causes, the usual hazard, without an inner loop
+        total, other = intercept
+        for first, second, stride, table in views:
+            place = 2 * (codes[first] if second < 0 else codes[first] * stride + codes[second])
+            total += table[place]
+            other += table[place + 1]
+        return [total, other]
     totals = list(intercept)
     for first, second, stride, table in views:
         place = (codes[first] if second < 0 else codes[first] * stride + codes[second]) * width
@@ -58,21 +66,30 @@ def sum_one(intercept: Sequence[float], views: Iterable[View], codes: Sequence[i
     return totals
 
 
+@dataclass(frozen=True, eq=False)
+class Split:
+    """The terms without a feature, as views, and those with it, as plans."""
+
+    fixed: list[View]
+    moving: list[TermPlan]
+
+    @classmethod
+    def at(cls, column: int, plans: Sequence[TermPlan], views: Sequence[View]) -> Split:
+        """Split the terms at a column of the codes."""
+        moves = [column in (plan.first, plan.second) for plan in plans]
+        return cls(
+            [view for view, move in zip(views, moves, strict=True) if not move],
+            [plan for plan, move in zip(plans, moves, strict=True) if move],
+        )
+
+
 def profile_one(
-    intercept: Sequence[float],
-    plans: Sequence[TermPlan],
-    views: Sequence[View],
-    codes: Sequence[int],
-    column: int,
-    at: Sequence[int],
+    intercept: Sequence[float], split: Split, codes: Sequence[int], column: int, at: Sequence[int]
 ) -> NDArray[np.float64]:
     """Return the sums with one feature set to each of several row numbers: shape (len(at), n_outputs)."""
-    width = len(intercept)
-    moving = [plan for plan in plans if column in (plan.first, plan.second)]
-    fixed = [view for view in views if column != view[0] and column != view[1]]
-    places = np.asarray(at, dtype=np.intp)
-    total = np.tile(np.array(sum_one(intercept, fixed, codes)), (len(places), 1))
-    for plan in moving:
+    width, places = len(intercept), np.asarray(at, dtype=np.intp)
+    total = np.tile(np.array(sum_one(intercept, split.fixed, codes)), (len(places), 1))
+    for plan in split.moving:
         if plan.second < 0:
             rows = places
         elif plan.first == column:

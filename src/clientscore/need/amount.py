@@ -76,6 +76,7 @@ class AmountModel:
         self.smearing = smearing
         self.groups = groups
         self.coverage = coverage
+        self._one_reading = card.bins == scale.bins
 
     @classmethod
     def fit(cls, X: pd.DataFrame, amount: Floats, clients: Ints, coverage: float, seed: int) -> AmountModel:
@@ -108,8 +109,10 @@ class AmountModel:
 
     def predict_one(self, values: Mapping[str, Any], probability: float) -> dict[str, float]:
         """Return the amounts of one client."""
-        middle = np.array(self.card.decision_codes_one(self.card.codes_one(values)))
-        log_scale = np.array(self.scale.decision_codes_one(self.scale.codes_one(values)))
+        codes = self.card.codes_one(values)
+        middle = np.array(self.card.decision_codes_one(codes))
+        codes = codes if self._one_reading else self.scale.codes_one(values)
+        log_scale = np.array(self.scale.decision_codes_one(codes))
         amounts = self._amounts(middle, log_scale, np.array([probability]))
         return {name: float(amount[0]) for name, amount in amounts.items()}
 

@@ -235,10 +235,16 @@ class DecisionTable:
     otherwise: dict[str, Any] | None
     by_priority: bool = False
     _reads: tuple[str, ...] = field(init=False, default=())
+    _conditions: tuple[Condition, ...] = field(init=False, default=(), repr=False, compare=False)
+    _places: tuple[tuple[int, ...], ...] = field(init=False, default=(), repr=False, compare=False)
 
     def __post_init__(self) -> None:
         names = {condition.column for rule in self.rules for condition in rule.conditions}
         object.__setattr__(self, "_reads", tuple(sorted(names)))
+        place = {c: k for k, c in enumerate(dict.fromkeys(c for rule in self.rules for c in rule.conditions))}
+        object.__setattr__(self, "_conditions", tuple(place))
+        places = tuple(tuple(place[c] for c in rule.conditions) for rule in self.rules)
+        object.__setattr__(self, "_places", places)
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -253,15 +259,13 @@ class DecisionTable:
 
     def truth(self, columns: Columns, n: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Return for each rule where it is false and where it is not evaluated."""
-        seen: dict[Condition, tuple[np.ndarray, np.ndarray]] = {}
+        held = [condition.evaluate(columns[condition.column]) for condition in self._conditions]
         false, unknown = [], []
-        for rule in self.rules:
+        for places in self._places:
             no, open_ = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
-            for condition in rule.conditions:
-                if condition not in seen:
-                    seen[condition] = condition.evaluate(columns[condition.column])
-                no = no | seen[condition][0]
-                open_ = open_ | seen[condition][1]
+            for place in places:
+                no = no | held[place][0]
+                open_ = open_ | held[place][1]
             false.append(no)
             unknown.append(open_ & ~no)
         return false, unknown
