@@ -63,8 +63,8 @@ def check_integer(name: str, value: object, *, low: int | None = None, high: int
 
 def check_columns(present: Iterable[str], required: Iterable[str], *, subject: str) -> None:
     """Raise, naming every missing column and its nearest match, unless all `required` are `present`."""
-    have = [str(column) for column in present]
-    missing = [column for column in required if column not in set(have)]
+    have = {str(column): None for column in present}
+    missing = [column for column in required if column not in have]
     if missing:
         faults = [f"{column!r} is missing.{did_you_mean(column, have)}" for column in missing]
         raise MissingColumnError(
