@@ -13,22 +13,19 @@ Information Sciences 191, doi:10.1016/j.ins.2011.12.028.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from clientscore._checks import check_integer, check_interval, check_option
+from clientscore._words import PERIOD_MONTHS, Period
 from clientscore.exceptions import DataError, InvalidParameterError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = ["PanelSplit", "by_group", "out_of_time"]
-
-Period = Literal["month", "quarter", "year"]
-
-_MONTHS = {"month": 1, "quarter": 3, "year": 12}
 
 
 def out_of_time(
@@ -270,7 +267,7 @@ def _closed(
     """Tell which rows' windows, with the embargo, have ended when the test starts."""
     check_option("period", period, Period)
     check_integer("embargo", embargo, low=0)
-    step = pd.DateOffset(months=_MONTHS[period] * (window + embargo))
+    step = pd.DateOffset(months=PERIOD_MONTHS[period] * (window + embargo))
     days = dates.unique()
     ended = np.array([day + step <= start and day < start for day in days], dtype=bool)
     return np.asarray(ended[days.get_indexer(dates)])

@@ -20,12 +20,13 @@ Dates are calendar days without a time zone; the time of day is dropped.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from clientscore._checks import check_columns, check_integer, check_option, did_you_mean
+from clientscore._words import PERIOD_MONTHS, Period
 from clientscore.exceptions import DataError, InvalidParameterError
 
 __all__ = [
@@ -41,10 +42,7 @@ __all__ = [
     "visible",
 ]
 
-Period = Literal["month", "quarter", "year"]
 Tables = Mapping[str, pd.DataFrame]
-
-PERIOD_MONTHS: dict[str, int] = {"month": 1, "quarter": 3, "year": 12}
 
 _DAY = "datetime64[us]"
 _ALWAYS = np.datetime64("1677-09-22", "us")

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
+from clientscore._words import NEED
 from clientscore.exceptions import DataError
 from clientscore.features import build_features, build_reference
 from clientscore.labels import build_labels, churn_target, need_target
@@ -185,11 +186,11 @@ def _need_rows(
         return []
     target, before = need_target(y), need_target(past)
     horizon = max(model.horizons_)
-    base = _base_incidence(before, ["need"], horizon)
+    base = _base_incidence(before, [NEED], horizon)
     forecast = model.need_.predict(X.loc[target.index])
     p = forecast[f"need_probability_{horizon}{model.schema_.period[0]}"]
     known = _column(truth, "need_probability_12m")
-    return _probability_rows("need 12m", target["event"].eq("need"), p, base, "Aalen-Johansen", known)
+    return _probability_rows("need 12m", target["event"].eq(NEED), p, base, "Aalen-Johansen", known)
 
 
 def _amount_rows(
@@ -200,11 +201,11 @@ def _amount_rows(
         return []
     target, before = need_target(y), need_target(past)
     forecast = model.need_.predict(X.loc[target.index])
-    given = target["event"].eq("need").to_numpy()
+    given = target["event"].eq(NEED).to_numpy()
     amounts = target["amount"][given].to_numpy()
     if not len(amounts):
         return []
-    constants = before.loc[before["event"].eq("need"), "amount"]
+    constants = before.loc[before["event"].eq(NEED), "amount"]
     inside = forecast[given]
     coverage = interval_coverage(amounts, inside["amount_lower"], inside["amount_upper"]).at[
         "all", "coverage"

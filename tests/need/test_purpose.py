@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from clientscore import _words
 from clientscore.catalogue import describe
 from clientscore.need.purpose import PURPOSES, PurposeRules, product_shares
 
@@ -22,14 +23,7 @@ def test_every_sign_is_a_known_feature():
         sign.feature for signs in PURPOSES.values() for sign in signs if describe(sign.feature) is None
     ]
     assert unknown == []
-    assert list(PURPOSES) == [
-        "working_capital",
-        "refinancing",
-        "capex",
-        "trade",
-        "growth",
-        "liquidity_stress",
-    ]
+    assert tuple(PURPOSES) == _words.PURPOSES
 
 
 def test_scores_are_uniform_over_the_training_book():

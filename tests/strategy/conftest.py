@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from clientscore._words import PURPOSES
 from clientscore.strategy import ServiceStrategy
 
 INDUSTRIES = (
@@ -11,7 +12,6 @@ INDUSTRIES = (
     *("agriculture", "transport", "export", "public", "services", "fishing"),
 )
 DRIVERS = ("response_hours_mean_3m", "manager_changed_6m", "approval_days_mean_12m", "rate_mean", "dscr")
-PURPOSES = ("working_capital", "refinancing", "capex", "trade", "growth", "liquidity_stress")
 
 
 def make_book(n: int, seed: int = 0, missing: float = 0.05) -> pd.DataFrame:

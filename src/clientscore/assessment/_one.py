@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from clientscore._words import SILENT
 from clientscore.exceptions import DataError
 from clientscore.value import client_value_one
 
 from ._columns import COLUMNS, Kind
-from ._stages import N_DRIVERS, N_REASONS, SILENT, need_names
+from ._stages import N_DRIVERS, N_REASONS, need_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from clientscore._words import NEED, PERIOD_MONTHS, Period
 from clientscore.labels import churn_target, need_target
 from clientscore.metrics import aalen_johansen, rate_interval
-from clientscore.timeline import PERIOD_MONTHS, Period, add_periods
+from clientscore.timeline import add_periods
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +59,7 @@ def _realized(
             rows.append(("churn", date, rate, len(target)))
     if {"need_duration", "need_event"} <= set(part):
         target = need_target(part)
-        rate = _incidence(target, horizon, ["need"])
+        rate = _incidence(target, horizon, [NEED])
         if rate is not None:
             rows.append(("need", date, rate, len(target)))
     return rows

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from clientscore.timeline import PERIOD_MONTHS
+from clientscore._words import PERIOD_MONTHS, SILENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from clientscore.need import FinancingNeedForecaster
     from clientscore.scoring import ClientScorer
 
-SILENT = "silent_attrition"
 N_REASONS, N_DRIVERS = 4, 3
 _SHOWN_MONTHS = (3, 6, 12)
 

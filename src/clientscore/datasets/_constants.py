@@ -158,6 +158,4 @@ FALL_SPEED: Final = 0.78  # of the way to the new level in a month
 FALL_DEPTH: Final = (0.12, 0.30)
 FALL_HOLDS: Final = (1.0 - FALL_EARLY_RECOVERY) ** FALL_EARLY_MONTHS
 
-PURPOSES: Final = ("working_capital", "refinancing", "capex", "trade", "growth", "liquidity_stress")
-
 WANTS_REPORTS_SHARE: Final = 0.70

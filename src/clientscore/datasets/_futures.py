@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from clientscore._words import NEED
 from clientscore.labels import build_labels, silent_state
 
 from ._constants import EXIT_WORDS, Array
@@ -97,7 +98,7 @@ class _Sums:
         cause = y["exit_cause"].to_numpy(dtype=object)
         at_risk, can_need = exit_month > 0, need_month > 0
         churned = np.isin(cause, self.schema.churn_causes)
-        needs = y["need_event"].to_numpy(dtype=object) == "need"
+        needs = y["need_event"].to_numpy(dtype=object) == NEED
         amount = np.where(needs, y["need_amount"].fillna(0.0).to_numpy(dtype="float64"), 0.0)
         outcomes = {"pd": (bad, ~np.isnan(bad)), "at_risk": (at_risk.astype(float), np.full(len(y), True))}
         for h in self.horizons:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ._constants import EXIT_WORDS, INDUSTRIES, INDUSTRY_NAMES, PURPOSES, Array
+from clientscore._words import PURPOSES
+
+from ._constants import EXIT_WORDS, INDUSTRIES, INDUSTRY_NAMES, Array
 from ._rows import Rows, cents, event_dates, texts
 
 if TYPE_CHECKING:

@@ -23,11 +23,12 @@ import numpy as np
 import pandas as pd
 
 from clientscore._checks import check_columns, check_integer
+from clientscore._words import NEED, SILENT
 from clientscore.schema import conform_tables
 from clientscore.timeline import add_periods, as_of_list, output_index, population, visible
 from clientscore.timeline import data_end as end_of_data
 
-from .silent import SILENT, no_spells, silent_spells
+from .silent import no_spells, silent_spells
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
     from clientscore.schema import ClientSchema
 
 __all__ = ["NEED", "build_labels", "churn_target", "need_target"]
-
-NEED = "need"
 
 _US = "datetime64[us]"
 _NEVER = np.datetime64("9999-12-31", "us")

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from clientscore._checks import check_columns, check_integer, check_interval
+from clientscore._words import SILENT
 from clientscore.schema import conform_tables
 from clientscore.timeline import as_of_list, output_index, population, visible
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from clientscore.schema import ClientSchema
 
 __all__ = ["SILENT", "SilentRule", "no_spells", "silent_spells", "silent_state"]
-
-SILENT = "silent_attrition"
 
 _US = "datetime64[us]"
 

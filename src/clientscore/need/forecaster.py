@@ -10,9 +10,9 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from clientscore._checks import check_columns, check_integer, check_interval, check_option
+from clientscore._words import NEED, PERIOD_MONTHS, Period
 from clientscore.exceptions import DataError, InvalidParameterError
 from clientscore.hazard import CompetingHazard, client_numbers
-from clientscore.timeline import PERIOD_MONTHS, Period
 
 from .amount import AmountModel
 from .purpose import PURPOSES, PurposeRules, product_shares
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
-
-NEED = "need"
 
 
 class FinancingNeedForecaster(BaseEstimator):

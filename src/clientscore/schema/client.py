@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clientscore._words import SILENT, Period
 from clientscore.catalogue import pillar_of
 from clientscore.exceptions import SchemaError
 
 from .build import default_state, overridden, parts, read_toml, to_state
-from .coherence import SILENT, Period, coherence_faults
+from .coherence import coherence_faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

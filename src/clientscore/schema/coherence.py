@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, get_args
+
+from clientscore._words import NEED, SILENT, Period
 
 from .names import fold
 from .spec import shared_aliases
@@ -10,11 +12,7 @@ from .spec import shared_aliases
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["SILENT", "Period", "coherence_faults"]
-
-Period = Literal["month", "quarter", "year"]
-
-SILENT = "silent_attrition"
+__all__ = ["coherence_faults"]
 
 
 def coherence_faults(parts: Mapping[str, Any]) -> list[str]:
@@ -55,9 +53,9 @@ def _event_faults(parts: Mapping[str, Any]) -> list[str]:
         if cause not in causes
     ]
     faults += [
-        f"a cause must be a word other than 'need' and 'stay'; got {cause!r}"
+        f"a cause must be a word other than {NEED!r} and 'stay'; got {cause!r}"
         for cause in causes
-        if not isinstance(cause, str) or cause in ("need", "stay", "")
+        if not isinstance(cause, str) or cause in (NEED, "stay", "")
     ]
     events = parts["tables"].get("events")
     words = events.column("event").words() if events and "event" in events.names else {}

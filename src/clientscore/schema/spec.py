@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 
 from clientscore._checks import did_you_mean
+from clientscore.catalogue import Pillar
 from clientscore.exceptions import SchemaError
 
 from .names import fold
@@ -17,7 +18,6 @@ __all__ = ["ColumnSpec", "TableSpec", "shared_aliases"]
 
 Kind = Literal["id", "text", "category", "number", "flag", "date", "month"]
 Role = Literal["id", "time", "feature", "context", "outcome"]
-Pillar = Literal["financial", "credit", "market", "relationship", "other"]
 Unit = Literal["", "amount", "fraction", "ratio", "count", "points", "days", "hours", "months"]
 
 

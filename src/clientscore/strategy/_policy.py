@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from clientscore._checks import check_columns, check_option
+from clientscore._frames import ids_of
 from clientscore.exceptions import PolicyError
 
 from ._actions import stake
@@ -263,7 +264,7 @@ class ServiceStrategy:
         decide(self._parts, columns, n)
         picked = pick_actions(self._parts, columns, open_gates(self._parts, columns, n), n)
         at_stake = stake(columns, self._parts)
-        ids = _client_ids(frame)
+        ids = ids_of(frame)
         pieces = []
         for position, item in enumerate(picked.valued):
             open_ = np.isfinite(picked.values[position]) | (picked.required[position] & ~np.isnan(item.value))
@@ -299,15 +300,6 @@ class ServiceStrategy:
         """
         candidates = frame if "action" in frame.columns else self.candidates(frame)
         return allocate(candidates, capacity)
-
-
-def _client_ids(frame: pd.DataFrame) -> np.ndarray:
-    if "client_id" in frame.columns:
-        ids = frame["client_id"]
-    else:
-        ids = frame.index.get_level_values("client_id" if "client_id" in frame.index.names else 0)
-    result: np.ndarray = ids.to_numpy(dtype=object)
-    return result
 
 
 def _dates(frame: pd.DataFrame, as_of: Any) -> np.ndarray:

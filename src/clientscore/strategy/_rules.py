@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from clientscore._checks import did_you_mean
+from clientscore._words import PURPOSES
 from clientscore.exceptions import DataError
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ class ColumnType:
 _SHARE = ColumnType("number", 0.0, 1.0, unit="share")
 _AMOUNT = ColumnType("number", unit="amount")
 _TEXT, _FLAG = ColumnType("text"), ColumnType("flag")
-PURPOSES = ("working_capital", "refinancing", "capex", "trade", "growth", "liquidity_stress")
 
 #: The columns a policy may read without declaring them.
 COLUMNS: dict[str, ColumnType] = {

@@ -22,38 +22,6 @@ if TYPE_CHECKING:
 MISSING = -1
 
 
-def numbers(frame: pd.DataFrame, name: str) -> Floats:
-    """Return a column as float64, or all missing where it is absent."""
-    if name not in frame.columns:
-        return np.full(len(frame), np.nan)
-    try:
-        values: Floats = frame[name].astype("float64").to_numpy()
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{name} must hold numbers; {error}.") from error
-    return values
-
-
-def number_of(client: Mapping[str, Any], name: str) -> Floats:
-    """Return one client's value as an array of length 1, missing where it is absent or None."""
-    value = client.get(name)
-    try:
-        return np.array([np.nan if value is None else float(value)])
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{name} must hold a number; {error}.") from error
-
-
-def client_ids(frame: pd.DataFrame) -> np.ndarray:
-    """Return the client ids from the column, the index level or the index itself."""
-    if "client_id" in frame.columns:
-        ids = frame["client_id"]
-    elif "client_id" in frame.index.names:
-        ids = frame.index.get_level_values("client_id")
-    else:
-        ids = frame.index.get_level_values(0)
-    result: np.ndarray = ids.to_numpy(dtype=object)
-    return result
-
-
 def run_date(frame: pd.DataFrame, as_of: Any) -> pd.Timestamp | None:
     """Return the one day of the run, or None where nothing says it."""
     if as_of is not None:

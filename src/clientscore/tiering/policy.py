@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 
 from clientscore._checks import check_columns, check_interval, did_you_mean
+from clientscore._frames import ids_of, number_of, numbers_of
 from clientscore.exceptions import DataError, InvalidParameterError, PolicyError
 
-from .inputs import MISSING, client_ids, history, history_of, lacking, number_of, numbers, run_date
+from .inputs import MISSING, history, history_of, lacking, run_date
 from .overrides import apply_overrides
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ class TierPolicy:
     def score(self, frame: pd.DataFrame) -> pd.Series:
         """Return the value score of each client, currency units a year; missing where an input is missing."""
         check_columns(frame.columns, _NEEDED, subject="TierPolicy")
-        score = self._score({name: numbers(frame, name) for name in _READ})
+        score = self._score({name: numbers_of(frame, name) for name in _READ})
         return pd.Series(score, index=frame.index, name="score")
 
     def _score(self, facts: Mapping[str, Floats]) -> Floats:
@@ -246,12 +247,12 @@ class TierPolicy:
             A column does not hold numbers, or `previous` or `overrides` hold what cannot be used.
         """
         check_columns(frame.columns, _NEEDED, subject="TierPolicy")
-        facts = {name: numbers(frame, name) for name in _READ}
+        facts = {name: numbers_of(frame, name) for name in _READ}
         none = np.zeros(len(frame), dtype=bool)
         graded = frame["grade"].notna().to_numpy() if "grade" in frame.columns else none
         barred = frame["grade"].isin(self.watch_grades).to_numpy() if "grade" in frame.columns else none
         run = None if previous is None and overrides is None else run_date(frame, as_of)
-        ids = client_ids(frame)
+        ids = ids_of(frame)
         past = None if previous is None else history(ids, previous, run, self.tiers, self.periods)
         rank, reason = self._decide(facts, past)
         watch, known = self._watch(facts, graded, barred)

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from clientscore._checks import check_columns, check_interval, check_option, did_you_mean
-from clientscore.exceptions import DataError, InvalidParameterError
+from clientscore._frames import number_of, numbers_of
+from clientscore.exceptions import InvalidParameterError
 
 from .formulas import economic_capital, expected_loss, expected_need_value, exposure_at_default
 
@@ -156,7 +157,7 @@ def client_value(frame: pd.DataFrame, parameters: ValueParameters | None = None)
     C1   70.0  income; need not evaluated
     """
     check_columns(frame.columns, ["pd"], subject="client_value")
-    column = {name: _number(frame, name) for name in _READ}
+    column = {name: numbers_of(frame, name) for name in _READ}
     return pd.DataFrame(_value(column, parameters or ValueParameters()), index=frame.index).astype(
         {"value_basis": "str"}
     )
@@ -194,7 +195,7 @@ def client_value_one(
     """
     if "pd" not in client:
         check_columns(client, ["pd"], subject="client_value_one")
-    column = {name: _number_one(client, name) for name in _READ}
+    column = {name: number_of(client, name) for name in _READ}
     values = {name: array.item() for name, array in _value(column, parameters or ValueParameters()).items()}
     return {name: None if value != value else value for name, value in values.items()}  # noqa: PLR0124 -- NaN
 
@@ -224,26 +225,6 @@ def _value(column: dict[str, Floats], parameters: ValueParameters) -> dict[str, 
         "value_need": need,
         "value_basis": _basis(kind, column, need),
     }
-
-
-def _number(frame: pd.DataFrame, name: str) -> Floats:
-    """Return a column as float64, or all missing where it is absent."""
-    if name not in frame.columns:
-        return np.full(len(frame), np.nan)
-    try:
-        values: Floats = frame[name].astype("float64").to_numpy()
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{name} must hold numbers; {error}.") from error
-    return values
-
-
-def _number_one(client: Mapping[str, Any], name: str) -> Floats:
-    """Return one value as an array of length 1, missing where it is absent or None."""
-    value = client.get(name)
-    try:
-        return np.array([np.nan if value is None else float(value)])
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{name} must hold a number; {error}.") from error
 
 
 def _filled(values: Floats, other: Floats | float) -> Floats:
