@@ -9,9 +9,9 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from clientscore._checks import check_columns, check_integer, did_you_mean
-from clientscore.exceptions import DataError, InvalidParameterError
-from clientscore.hazard import CompetingHazard
+from clientscore._checks import check_integer, did_you_mean
+from clientscore.exceptions import InvalidParameterError
+from clientscore.hazard import CompetingHazard, check_horizons, check_reach, check_target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -128,10 +128,8 @@ class ChurnModel(BaseEstimator):
         DataError
             When `target` is not on the index of `X`, durations are not positive, or all rows are censored.
         """
-        _check_horizons(self.horizons)
-        check_columns(target.columns, ["duration", "event"], subject="target")
-        if not X.index.equals(target.index):
-            raise DataError("target must have the index of X. Reindex it: target.loc[X.index].")
+        check_horizons(self.horizons)
+        check_target(X, target, ["duration", "event"])
         self.hazard_ = CompetingHazard(
             n_periods=max(self.horizons),
             causes=self.causes,
@@ -143,11 +141,7 @@ class ChurnModel(BaseEstimator):
             random_state=self.random_state,
         ).fit(X, target["duration"], target["event"], groups)
         self._describe()
-        if self.hazard_.reach_ < max(self.horizons):
-            raise InvalidParameterError(
-                f"horizons must not pass the longest duration in training, {self.hazard_.reach_}; "
-                f"got {tuple(self.horizons)}. Shorten them, or follow clients longer."
-            )
+        check_reach(self.hazard_.reach_, self.horizons)
         return self
 
     def predict_cumulative_incidence(self, X: pd.DataFrame) -> pd.DataFrame:
@@ -295,7 +289,7 @@ class ChurnModel(BaseEstimator):
         }
 
     def summary(self) -> pd.DataFrame:
-        """Return the causes: events, incidence in training, and how each is modelled.
+        """Return the causes: events, incidence in training, and how each is modeled.
 
         Returns
         -------
@@ -355,10 +349,3 @@ class ChurnModel(BaseEstimator):
 
     def _horizon_columns(self) -> pd.Index:
         return pd.Index(list(self.horizons), name="horizon")
-
-
-def _check_horizons(horizons: Sequence[int]) -> None:
-    if not len(horizons):
-        raise InvalidParameterError("horizons must hold at least one horizon; got none.")
-    for horizon in horizons:
-        check_integer("horizons", horizon, low=1)

@@ -6,8 +6,15 @@ all causes and survival add to 1.
 
 from __future__ import annotations
 
-from .checks import client_numbers
+from .checks import check_horizons, check_reach, check_target, client_numbers
 from .curves import OneClient
 from .estimator import CompetingHazard
 
-__all__ = ["CompetingHazard", "OneClient", "client_numbers"]
+__all__ = [
+    "CompetingHazard",
+    "OneClient",
+    "check_horizons",
+    "check_reach",
+    "check_target",
+    "client_numbers",
+]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from clientscore._checks import did_you_mean
+from clientscore._checks import check_columns, check_integer, did_you_mean
 from clientscore.exceptions import DataError, InvalidParameterError
 
 from .panel import PERIOD
@@ -72,6 +72,30 @@ def check_rows(X: pd.DataFrame, duration: Ints, event: pd.Series) -> None:
     if not len(X) == len(duration) == len(event):
         raise DataError(
             f"X, duration and event must have as many rows; got {len(X)}, {len(duration)}, {len(event)}."
+        )
+
+
+def check_target(X: pd.DataFrame, target: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Raise unless `target` has the columns and stands on the index of `X`."""
+    check_columns(target.columns, columns, subject="target")
+    if not X.index.equals(target.index):
+        raise DataError("target must have the index of X. Reindex it: target.loc[X.index].")
+
+
+def check_horizons(horizons: Sequence[int]) -> None:
+    """Raise unless `horizons` are whole periods of at least 1, one or more."""
+    if not len(horizons):
+        raise InvalidParameterError("horizons must hold at least one horizon; got none.")
+    for horizon in horizons:
+        check_integer("horizons", horizon, low=1)
+
+
+def check_reach(reach: int, horizons: Sequence[int]) -> None:
+    """Raise when a horizon lies past the last period with clients at risk."""
+    if reach < max(horizons):
+        raise InvalidParameterError(
+            f"horizons must not pass the longest duration in training, {reach}; "
+            f"got {tuple(horizons)}. Shorten them, or follow clients longer."
         )
 
 

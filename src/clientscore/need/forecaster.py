@@ -9,10 +9,10 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from clientscore._checks import check_columns, check_integer, check_interval, check_option
+from clientscore._checks import check_integer, check_interval, check_option
 from clientscore._words import NEED, PERIOD_MONTHS, Period
-from clientscore.exceptions import DataError, InvalidParameterError
-from clientscore.hazard import CompetingHazard, client_numbers
+from clientscore.exceptions import DataError
+from clientscore.hazard import CompetingHazard, check_horizons, check_reach, check_target, client_numbers
 
 from .amount import AmountModel
 from .purpose import PURPOSES, PurposeRules, product_shares
@@ -146,9 +146,7 @@ class FinancingNeedForecaster(BaseEstimator):
             When a setting is outside its rule, or a horizon is longer than any duration.
         """
         self._check_parameters()
-        check_columns(target.columns, ["duration", "event", "amount"], subject="target")
-        if not X.index.equals(target.index):
-            raise DataError("target must have the index of X. Reindex it: target.loc[X.index].")
+        check_target(X, target, ["duration", "event", "amount"])
         event = _events(target["event"])
         rows = _amount_rows(event, target["amount"])
         self.hazard_ = CompetingHazard(
@@ -159,7 +157,7 @@ class FinancingNeedForecaster(BaseEstimator):
             learning_rate=self.learning_rate,
             random_state=self.random_state,
         ).fit(X, target["duration"], event, groups)
-        self._check_reach()
+        check_reach(self.hazard_.reach_, self.horizons)
         known = X.iloc[rows]
         self.amount_ = AmountModel.fit(
             known,
@@ -330,20 +328,10 @@ class FinancingNeedForecaster(BaseEstimator):
         check_is_fitted(self, "hazard_")
 
     def _check_parameters(self) -> None:
-        if not len(self.horizons):
-            raise InvalidParameterError("horizons must hold at least one horizon; got none.")
-        for horizon in self.horizons:
-            check_integer("horizons", horizon, low=1)
+        check_horizons(self.horizons)
         check_interval("coverage", self.coverage, low=0.0, high=1.0, closed="neither")
         check_option("period", self.period, Period)
         check_integer("lead_periods", self.lead_periods, low=0)
-
-    def _check_reach(self) -> None:
-        if self.hazard_.reach_ < max(self.horizons):
-            raise InvalidParameterError(
-                f"horizons must not pass the longest duration in training, {self.hazard_.reach_}; "
-                f"got {tuple(self.horizons)}. Shorten them, or follow clients longer."
-            )
 
     def _learn_products(
         self, X: pd.DataFrame, product: pd.Series, event: NDArray[Any]
