@@ -12,11 +12,12 @@ import pandas as pd
 from clientscore._checks import check_integer, check_interval, check_option
 
 from ._bags import Bag, BoostSettings, Design, build_matrix, column_positions, held_folds, train_bags
-from ._card import AdditiveCard, Term
+from ._card import AdditiveCard
 from ._fold import Fold, Pair
 from ._purify import cell_weights, purify_pair
 from ._report import BoostReport, base_loss, mean_loss
 from ._rules import check_target, check_weight, fixed_pairs, monotone_signs
+from ._term import Term
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

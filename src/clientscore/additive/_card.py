@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import numpy as np
 import pandas as pd
 
-from clientscore._checks import check_columns, check_option, did_you_mean
+from clientscore._checks import check_columns, check_option
 from clientscore.exceptions import BundleFormatError, InvalidParameterError
 
 from ._bins import FeatureBins, encode
 from ._kernel import TermPlan, feature_values, sum_terms, term_values
 from ._one import Split, explain_one, profile_one, row_numbers, sum_one, views_of
+from ._term import Term
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
 
     from ._one import Reader, View
 
@@ -28,30 +29,6 @@ Link = Literal["logit", "multilogit", "identity"]
 
 _FORMAT = "clientscore.card"
 _VERSION = 1
-
-
-@dataclass(frozen=True, eq=False)
-class Term:
-    """One table of the card: the effect of one feature, or of two together.
-
-    Parameters
-    ----------
-    features : tuple of str
-        One or two feature names.
-    values : ndarray of shape (rows of the first[, rows of the second], n_outputs)
-        Value of each row, in log-odds (or in the outcome's unit for the identity link).
-    share : ndarray of shape (rows,), default None
-        Share of the training weight in each row; only for terms of one feature.
-    """
-
-    features: tuple[str, ...]
-    values: NDArray[np.float64]
-    share: NDArray[np.float64] | None = None
-
-    @property
-    def name(self) -> str:
-        """The feature, or "a x b" for a pair."""
-        return " x ".join(self.features)
 
 
 @dataclass(frozen=True, eq=False)
@@ -310,9 +287,15 @@ class AdditiveCard:
         -------
         DataFrame of shape (n, number of scored features)
         """
-        values = feature_values(self._plans, self.encode(X), self._output(output), len(self.bins))
-        columns = [self._column[name] for name in self.scored_features]
-        return pd.DataFrame(values[:, columns], index=X.index, columns=list(self.scored_features))
+        values = self.feature_contributions_codes(self.encode(X), output)
+        return pd.DataFrame(values, index=X.index, columns=list(self.scored_features))
+
+    def feature_contributions_codes(
+        self, codes: NDArray[Any], output: str | None = None
+    ) -> NDArray[np.float64]:
+        """Return :meth:`feature_contributions` of row numbers: shape (n, number of scored features)."""
+        values = feature_values(self._plans, codes, self._output(output), len(self.bins))
+        return values[:, [self._column[name] for name in self.scored_features]]
 
     def explain_one(self, values: Mapping[str, Any], output: str | None = None) -> dict[str, float]:
         """Return the contribution of every scored feature of one client, pairs shared half and half."""
@@ -403,10 +386,7 @@ class AdditiveCard:
             "outputs": list(self.outputs),
             "intercept": list(self.intercept),
             "bins": [one.to_dict() for one in self.bins],
-            "terms": [
-                {"features": list(term.features), "values": term.values, "share": term.share}
-                for term in self.terms
-            ],
+            "terms": [term.to_state() for term in self.terms],
             "notes": list(self.notes),
         }
 
@@ -429,7 +409,7 @@ class AdditiveCard:
                 outputs=tuple(str(name) for name in state["outputs"]),
                 intercept=tuple(float(value) for value in state["intercept"]),
                 bins=tuple(FeatureBins.from_dict(one) for one in state["bins"]),
-                terms=tuple(_term_from_state(one) for one in state["terms"]),
+                terms=tuple(Term.from_state(one) for one in state["terms"]),
                 link=state["link"],
                 notes=tuple(str(note) for note in state["notes"]),
             )
@@ -460,15 +440,6 @@ class AdditiveCard:
         return cls.from_state(state)
 
 
-def _term_from_state(state: Mapping[str, Any]) -> Term:
-    share: ArrayLike | None = state.get("share")
-    return Term(
-        features=tuple(str(name) for name in state["features"]),
-        values=np.asarray(state["values"], dtype=float),
-        share=None if share is None else np.asarray(share, dtype=float),
-    )
-
-
 def _faults(card: AdditiveCard) -> list[str]:
     """Return everything that does not fit, in words."""
     faults: list[str] = []
@@ -479,15 +450,4 @@ def _faults(card: AdditiveCard) -> list[str]:
         faults.append(f"{len(card.outputs)} outputs need as many intercepts; got {len(card.intercept)}.")
     if not np.isfinite(card.intercept).all():
         faults.append(f"The intercept must be finite; got {card.intercept}.")
-    for term in card.terms:
-        unknown = [name for name in term.features if name not in rows]
-        if unknown or not 1 <= len(term.features) <= 2:
-            hint = did_you_mean(unknown[0], rows) if unknown else ""
-            faults.append(f"Term {term.name!r} must have one or two features of the bins.{hint}")
-            continue
-        shape = (*(rows[name] for name in term.features), len(card.outputs))
-        if term.values.shape != shape:
-            faults.append(f"Term {term.name!r} must have the shape {shape}; got {term.values.shape}.")
-        elif not np.isfinite(term.values).all():
-            faults.append(f"Term {term.name!r} must hold finite values.")
-    return faults
+    return faults + [fault for term in card.terms for fault in term.faults(rows, len(card.outputs))]

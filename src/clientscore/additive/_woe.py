@@ -12,8 +12,9 @@ from clientscore._checks import check_integer, check_interval, check_option, did
 from clientscore.exceptions import DataError, InvalidParameterError
 
 from ._bins import FeatureBins, encode, fit_bins
-from ._card import AdditiveCard, Term
+from ._card import AdditiveCard
 from ._partition import Trend, best_partition, woe
+from ._term import Term
 
 if TYPE_CHECKING:
     import pandas as pd
