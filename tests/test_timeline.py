@@ -65,6 +65,13 @@ def test_one_date_is_a_scalar(one: object) -> None:
     assert found.tolist() == [pd.Timestamp("2026-01-01")]
 
 
+@pytest.mark.parametrize(
+    "text", ["2026-02-01", "2026/02/01", "20260201", "2026-2-1", "2026-02", "2026-02-01 08:00"]
+)
+def test_text_with_the_year_first_has_one_meaning(text: str) -> None:
+    assert as_of_list(text)[0].tolist() == [pd.Timestamp("2026-02-01")]
+
+
 def test_a_list_of_one_is_no_scalar_and_keeps_its_order() -> None:
     assert as_of_list(["2026-01-01"])[1] is False
     found, _ = as_of_list(pd.DatetimeIndex(["2026-01-01", "2025-01-01"]))
@@ -74,7 +81,13 @@ def test_a_list_of_one_is_no_scalar_and_keeps_its_order() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ("soon", "must be dates such as"),
+        ("soon", "must be a date, or text with the year first"),
+        ("2026-13-01", "must be dates such as"),
+        (2026, "text with the year first .* got 2026"),
+        ([np.int64(20260101)], "got np.int64"),
+        ("2026", "got '2026'"),
+        ("01/02/2026", "got '01/02/2026'"),
+        (pd.Period("2026-01", "M"), "got Period"),
         ([], "at least one date"),
         (["2026-01-01", "2026-01-01"], "must not repeat a date; got 2026-01-01"),
         ([None], "None is missing"),
@@ -297,6 +310,8 @@ def test_prospects_join_by_name_only() -> None:
         "old",
         "unknown_start",
     ]
+    with pytest.raises(InvalidParameterError, match=r"include must be a list of ids; got 'a'"):
+        population(seen, "2026-01-01", EXITS, include="a")
     with pytest.raises(DataError, match=r"include names 1 ids that are not in the table 'clients' .* nobody"):
         population(seen, "2026-01-01", EXITS, include=["new", "nobody"])
 

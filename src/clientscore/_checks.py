@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 Closed = Literal["both", "low", "high", "neither"]
+_YEAR_FIRST = re.compile(r"\s*\d{4}(\d{4}|[-/.]\d{1,2}([-/.]\d{1,2})?)(?!\d)")
 
 
 def check_option(name: str, value: object, options: Any) -> None:
@@ -59,6 +61,19 @@ def check_integer(name: str, value: object, *, low: int | None = None, high: int
         (True, True): f"a whole number from {low} to {high}",
     }[(low is not None, high is not None)]
     raise InvalidParameterError(f"{name} must be {rule}; got {value!r}.")
+
+
+def check_one_meaning(name: str, value: object) -> None:
+    """Raise when a date may mean more than one day: a number, a period, or text without the year first.
+
+    ``pandas`` reads 2024 as a moment of 1970 and "01/02/2024" as a day of January.
+    """
+    number = isinstance(value, Real) and value == value  # noqa: PLR0124 -- NaN is a missing date
+    period = type(value).__name__ == "Period"
+    if number or period or (isinstance(value, str) and not _YEAR_FIRST.match(value)):
+        raise InvalidParameterError(
+            f'{name} must be a date, or text with the year first such as "2026-01-31"; got {value!r}.'
+        )
 
 
 def check_columns(present: Iterable[str], required: Iterable[str], *, subject: str) -> None:

@@ -25,7 +25,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from clientscore._checks import check_columns, check_integer, check_option, did_you_mean
+from clientscore._checks import (
+    check_columns,
+    check_integer,
+    check_one_meaning,
+    check_option,
+    did_you_mean,
+)
 from clientscore._words import PERIOD_MONTHS, Period
 from clientscore.exceptions import DataError, InvalidParameterError
 
@@ -78,7 +84,8 @@ def as_of_list(as_of: Any) -> tuple[pd.DatetimeIndex, bool]:
     Raises
     ------
     InvalidParameterError
-        When a date cannot be read, is missing, repeated or has a time zone, or when there is none.
+        When a date cannot be read, may mean several days (2024, "01/02/2024"), is missing, repeated or has a
+        time zone, or when there is none.
 
     Examples
     --------
@@ -89,6 +96,8 @@ def as_of_list(as_of: Any) -> tuple[pd.DatetimeIndex, bool]:
     """
     scalar = isinstance(as_of, str) or not isinstance(as_of, Iterable)
     given = [as_of] if scalar else list(as_of)
+    for value in given:
+        check_one_meaning("as_of", value)
     try:
         stamps = [pd.Timestamp(value) for value in given]
     except (ValueError, TypeError, OverflowError) as error:
@@ -334,6 +343,8 @@ def population(
     ------
     DataError
         When `include` names ids that are not in ``clients``.
+    InvalidParameterError
+        When `include` is one text.
     """
     dates, _ = as_of_list(as_of)
     clients = visible_tables["clients"]
@@ -346,6 +357,10 @@ def population(
         gone = events["client_id"][events["event"].isin(list(exit_events))]
         keep &= ~ids.isin(gone)
     if include is not None:
+        if isinstance(include, str):
+            raise InvalidParameterError(
+                f"include must be a list of ids; got {include!r}. Give [{include!r}]."
+            )
         added = pd.Index(list(include), dtype=ids.dtype)
         unknown = added.difference(ids)
         if len(unknown):

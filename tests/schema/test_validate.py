@@ -463,8 +463,11 @@ def test_future_dates_are_rejected_when_the_date_of_the_run_is_known() -> None:
     assert validate_clients(tables, SCHEMA).rejects.empty
     report = validate_clients(tables, SCHEMA, as_of="2026-01-01")
     assert rules(report) == [(1, "date", "after as_of")]
-    with pytest.raises(InvalidParameterError, match="as_of must be one date"):
+    with pytest.raises(InvalidParameterError, match="as_of must be a date, or text with the year first"):
         validate_clients(tables, SCHEMA, as_of="soon")
+    for unclear in ("01/02/2026", 2026, "2026"):
+        with pytest.raises(InvalidParameterError, match=f"got {unclear!r}"):
+            validate_clients(tables, SCHEMA, as_of=unclear)
     with pytest.raises(InvalidParameterError, match="as_of must be one date without a time zone"):
         validate_clients(tables, SCHEMA, as_of=pd.Timestamp("2026-01-01", tz="UTC"))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from clientscore._checks import check_one_meaning
 from clientscore.exceptions import InvalidParameterError
 
 from .conform import assemble, coerce_columns, empty_table, match_table_columns, match_tables, raise_structure
@@ -139,6 +140,7 @@ def _run_date(as_of: Any) -> np.datetime64 | None:
     """Return the date of the run."""
     if as_of is None:
         return None
+    check_one_meaning("as_of", as_of)
     try:
         stamp = pd.Timestamp(as_of)
     except (ValueError, TypeError):
