@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -25,14 +26,42 @@ _METRICS = {"binary": "binary_logloss", "multiclass": "multi_logloss", "regressi
 
 @dataclass(eq=False)
 class Design:
-    """What every bag is trained on; LightGBM's own copy of it is made once for all bags."""
+    """What bags are trained on; LightGBM's own copy is made once for all, if no feature is a category."""
 
-    matrix: NDArray[np.float32]  # (n, n_features), missing as NaN
-    positions: list[NDArray[np.float64]]  # per feature, value in the matrix of each row number
+    bins: Sequence[FeatureBins]
+    codes: NDArray[Any]
     y: NDArray[np.float64]
     weight: NDArray[np.float64]
     objective: str
     n_classes: int  # raw scores a row
+    matrix: NDArray[np.float32] = field(init=False)  # (n, n_features), missing as NaN
+    # Per feature, value in the matrix of each row number.
+    positions: list[NDArray[np.float64]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.positions = column_positions(self.bins, self.codes, self._order, self.weight)
+        self.matrix = build_matrix(self.codes, self.positions)
+
+    @property
+    def _order(self) -> NDArray[np.float64]:
+        """The outcome that orders the levels of a category."""
+        return (self.y > 0).astype(float) if self.objective == "multiclass" else self.y
+
+    def without(self, out: NDArray[np.bool_]) -> Design:
+        """Return the design whose levels are ordered by the other rows alone: held rows stay unseen."""
+        named = [j for j, one in enumerate(self.bins) if one.kind == "category"]
+        if not named:
+            return self
+        inside = np.where(out, 0.0, self.weight)
+        chosen = [self.bins[j] for j in named]
+        ordered = column_positions(chosen, self.codes[:, named], self._order, inside)
+        design = copy(self)
+        design.__dict__.pop("dataset", None)
+        design.positions, design.matrix = list(self.positions), self.matrix.copy(order="F")
+        design.matrix[:, named] = build_matrix(self.codes[:, named], ordered)
+        for j, position in zip(named, ordered, strict=True):
+            design.positions[j] = position
+        return design
 
     @cached_property
     def dataset(self) -> lgb.Dataset:
@@ -72,6 +101,7 @@ class Bag:
     rounds: int
     held: NDArray[np.intp]
     raw: NDArray[np.float64] = field(repr=False)  # raw scores of the held rows, (n_held, n_classes)
+    positions: list[NDArray[np.float64]] = field(repr=False)  # of the matrix it was trained on
 
 
 def column_positions(
@@ -142,13 +172,14 @@ def held_folds(
 def train_bags(
     design: Design, held: Sequence[NDArray[np.bool_]], settings: BoostSettings, seeds: Sequence[int]
 ) -> list[Bag]:
-    """Train one booster a bag on one shared set of bins."""
+    """Train one booster a bag; levels of a category are ordered in each bag anew."""
     return [_train_bag(design, out, settings, seed) for out, seed in zip(held, seeds, strict=True)]
 
 
 def _train_bag(design: Design, out: NDArray[np.bool_], settings: BoostSettings, seed: int) -> Bag:
     inside, held = np.flatnonzero(~out), np.flatnonzero(out)
     watched = bool(len(inside)) and bool(len(held))
+    design = design.without(out) if watched else design
     params = _params(design, settings, seed)
     if watched:
         booster = lgb.train(
@@ -166,7 +197,8 @@ def _train_bag(design: Design, out: NDArray[np.bool_], settings: BoostSettings, 
     rounds = booster.best_iteration if watched and booster.best_iteration > 0 else booster.current_iteration()
     # Truncate when writing: a number of iterations given at prediction time is not safe in concurrent calls.
     text = booster.model_to_string(num_iteration=rounds)
-    return Bag(text, rounds, held, raw_scores(text, design.subset_rows(held), design.n_classes))
+    raw = raw_scores(text, design.subset_rows(held), design.n_classes)
+    return Bag(text, rounds, held, raw, design.positions)
 
 
 def raw_scores(text: str, matrix: NDArray[np.float32], n_classes: int) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from clientscore._checks import check_integer, check_interval, check_option
 
-from ._bags import Bag, BoostSettings, Design, build_matrix, column_positions, held_folds, train_bags
+from ._bags import Bag, BoostSettings, Design, held_folds, train_bags
 from ._card import AdditiveCard
 from ._fold import Fold, Pair
 from ._purify import cell_weights, purify_pair
@@ -115,7 +115,7 @@ def learn_boosted(
 
     Notes
     -----
-    Levels of a category are ordered by their smoothed mean outcome over all rows given, held out or not.
+    Levels of a category are ordered by their smoothed mean outcome, in each bag by the rows it trains on.
 
     References
     ----------
@@ -185,10 +185,7 @@ class Learner:
             replace(one, missing=bool(c[one.missing_code]), other=bool(c[one.unseen_code]))
             for one, c in zip(bins, counts, strict=True)
         )
-        order = (self.y > 0).astype(float) if objective == "multiclass" else self.y
-        positions = column_positions(self.bins, self.codes, order, self.weight)
-        matrix = build_matrix(self.codes, positions)
-        self.design = Design(matrix, positions, self.y, self.weight, objective, n_classes)
+        self.design = Design(self.bins, self.codes, self.y, self.weight, objective, n_classes)
 
     def learn(
         self,
@@ -231,7 +228,7 @@ class Learner:
             self._sample = np.sort(rng.choice(n, _COUNT_ROWS, replace=False))
 
     def _fold(self, bags: Sequence[Bag]) -> Fold:
-        return Fold([bag.text for bag in bags], self.design.positions, self.design.n_classes)
+        return Fold([bag.text for bag in bags], [bag.positions for bag in bags], self.design.n_classes)
 
     def _strongest(self, fold: Fold, limit: int) -> tuple[Pair, ...] | None:
         """Return the pairs of the largest purified spread, or None where no choice is needed."""

@@ -34,6 +34,7 @@ class Branches:
     left_value: NDArray[np.float64]
     right_value: NDArray[np.float64]
     output: NDArray[np.intp]
+    booster: NDArray[np.intp]
 
     def take(self, rows: NDArray[Any]) -> Branches:
         """Return some of the branches."""
@@ -46,23 +47,25 @@ class Fold:
     Parameters
     ----------
     texts : sequence of str
-        Boosters as LightGBM text, trained on the columns that `positions` describes.
-    positions : sequence of ndarray
-        Per feature, the value that each row number has in the training matrix; NaN for missing.
+        Boosters as LightGBM text, each trained on the columns that its `positions` describe.
+    positions : sequence of sequence of ndarray
+        Per booster and feature, the value that each row number has in the training matrix; NaN for missing.
     n_outputs : int
         Raw scores a row: 1, or the number of classes.
     """
 
     def __init__(
-        self, texts: Sequence[str], positions: Sequence[NDArray[np.float64]], n_outputs: int
+        self, texts: Sequence[str], positions: Sequence[Sequence[NDArray[np.float64]]], n_outputs: int
     ) -> None:
         self.positions = positions
+        self.n_rows = [len(position) for position in positions[0]]
+        self._shared = [all(one is own[0] for one in own) for own in zip(*positions, strict=True)]
         self.n_outputs = n_outputs
         self.constant = np.zeros(n_outputs)
         rows: list[tuple[Any, ...]] = []
-        for text in texts:
+        for booster, text in enumerate(texts):
             for index, tree in enumerate(_read_trees(text)):
-                _add_tree(tree, index % n_outputs, rows, self.constant)
+                _add_tree(tree, (index % n_outputs, booster), rows, self.constant)
         self.constant /= len(texts)
         self.branches = _branches(rows, len(texts))
         self._groups = self._group_pairs()
@@ -71,12 +74,13 @@ class Fold:
         b = self.branches
         inside = np.flatnonzero((b.child >= 0) & (b.child != b.root))
         low, high = np.minimum(b.root, b.child)[inside], np.maximum(b.root, b.child)[inside]
-        key = low * len(self.positions) + high
+        n_features = len(self.n_rows)
+        key = low * n_features + high
         order = np.argsort(key, kind="stable")
         found, starts = np.unique(key[order], return_index=True)
         groups = np.split(inside[order], starts[1:]) if len(found) else []
         return {
-            (int(one) // len(self.positions), int(one) % len(self.positions)): group
+            (int(one) // n_features, int(one) % n_features): group
             for one, group in zip(found, groups, strict=True)
         }
 
@@ -96,33 +100,48 @@ class Fold:
         alone = np.flatnonzero((self.branches.child < 0) | (self.branches.child == self.branches.root))
         for feature in np.unique(self.branches.root[alone]):
             b = self.branches.take(alone[self.branches.root[alone] == feature])
-            values = self._root_side(b) * self._child_values(b, self.positions[feature])
+            values = self._root_side(b, int(feature)) * self._child_values(b, int(feature))
             tables[int(feature)] = values.T @ self._one_hot(b)
         return tables
 
     def pair_table(self, pair: Pair) -> NDArray[np.float64]:
         """Return the table of a pair: shape (rows of the first, rows of the second, n_outputs)."""
         group = self._groups[pair]
-        shape = (len(self.positions[pair[0]]), len(self.positions[pair[1]]), self.n_outputs)
+        shape = (self.n_rows[pair[0]], self.n_rows[pair[1]], self.n_outputs)
         table = np.zeros(shape)
         for output in np.unique(self.branches.output[group]):
             of_output = group[self.branches.output[group] == output]
             for root, other in (pair, pair[::-1]):
                 b = self.branches.take(of_output[self.branches.root[of_output] == root])
-                part = self._root_side(b, root).T @ self._child_values(b, self.positions[other])
+                part = self._root_side(b, root).T @ self._child_values(b, other)
                 table[:, :, output] += part if root == pair[0] else part.T
         return table
 
-    def _root_side(self, b: Branches, root: int | None = None) -> NDArray[np.float64]:
+    def _root_side(self, b: Branches, root: int) -> NDArray[np.float64]:
         """Return 1 where a row number falls on the branch's side of its root: shape (branches, rows)."""
-        position = self.positions[int(b.root[0]) if root is None else root]
-        left = _goes_left(position, b.root_cut, b.root_nan_left)
+        left = self._goes_left(root, b.booster, b.root_cut, b.root_nan_left)
         return np.asarray(left == b.is_left[:, None], dtype=float)
 
-    def _child_values(self, b: Branches, position: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _child_values(self, b: Branches, child: int) -> NDArray[np.float64]:
         """Return the leaf value each row number of the child meets: shape (branches, rows)."""
-        left = _goes_left(position, b.child_cut, b.child_nan_left)
+        left = self._goes_left(child, b.booster, b.child_cut, b.child_nan_left)
         return np.where(left, b.left_value[:, None], b.right_value[:, None])
+
+    def _goes_left(
+        self,
+        feature: int,
+        booster: NDArray[np.intp],
+        cut: NDArray[np.float64],
+        nan_left: NDArray[np.bool_],
+    ) -> NDArray[np.bool_]:
+        """Return which row numbers go left, by the places that each branch's own booster knew."""
+        if self._shared[feature]:
+            return _goes_left(self.positions[0][feature], cut, nan_left)
+        left = np.empty((len(cut), self.n_rows[feature]), dtype=bool)
+        for one in np.unique(booster):
+            rows = booster == one
+            left[rows] = _goes_left(self.positions[one][feature], cut[rows], nan_left[rows])
+        return left
 
     def _one_hot(self, b: Branches) -> NDArray[np.float64]:
         return np.asarray(np.eye(self.n_outputs)[b.output])
@@ -161,10 +180,11 @@ _SPLIT_FIELDS = ("split_feature", "threshold", "decision_type", "left_child", "r
 
 
 def _add_tree(
-    tree: dict[str, str], output: int, rows: list[tuple[Any, ...]], constant: NDArray[np.float64]
+    tree: dict[str, str], place: Pair, rows: list[tuple[Any, ...]], constant: NDArray[np.float64]
 ) -> None:
+    """Add the branches of a tree; `place` is the output it moves and the number of its booster."""
     if int(tree["num_leaves"]) == 1:
-        constant[output] += float(tree["leaf_value"])
+        constant[place[0]] += float(tree["leaf_value"])
         return
     fields = {name: tree[name].split() for name in _SPLIT_FIELDS}
     leaf = fields["leaf_value"]
@@ -173,17 +193,17 @@ def _add_tree(
         child = int(fields["left_child" if is_left else "right_child"][0])
         if child < 0:
             value = float(leaf[~child])
-            rows.append((*root, is_left, -1, math.inf, True, value, value, output))
+            rows.append((*root, is_left, -1, math.inf, True, value, value, *place))
             continue
         low, high = int(fields["left_child"][child]), int(fields["right_child"][child])
         if low >= 0 or high >= 0:
             raise NotImplementedError("Only trees of depth 2 can be folded.")
         split = _split(fields, child)
-        rows.append((*root, is_left, *split, float(leaf[~low]), float(leaf[~high]), output))
+        rows.append((*root, is_left, *split, float(leaf[~low]), float(leaf[~high]), *place))
 
 
 def _branches(rows: list[tuple[Any, ...]], n_bags: int) -> Branches:
-    types = (np.intp, float, bool, bool, np.intp, float, bool, float, float, np.intp)
+    types = (np.intp, float, bool, bool, np.intp, float, bool, float, float, np.intp, np.intp)
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(types)
     arrays = [np.array(column, dtype=kind) for column, kind in zip(columns, types, strict=True)]
     arrays[7] = arrays[7] / n_bags
