@@ -231,6 +231,22 @@ def test_one_client_is_scored_as_in_the_batch(fitted, data):
 # ---- what it accepts -------------------------------------------------------------------------------------
 
 
+def test_one_reading_says_what_the_single_methods_say(fitted, data):
+    X = data[0].iloc[:300]
+    pillars = fitted.pillar_points(X).add_suffix("_points")
+    figures = {"pd": fitted.predict_proba(X)[:, 1], "points": fitted.points(X), "grade": fitted.grade(X)}
+    expected = pd.concat(
+        [
+            pd.DataFrame({**figures, "base_points": fitted.base_points_}, index=X.index),
+            pillars,
+            fitted.reasons(X),
+        ],
+        axis=1,
+    )
+    pd.testing.assert_frame_equal(fitted.score_frame(X), expected, check_exact=True)
+    assert fitted.score_frame(X.iloc[:0]).columns.equals(expected.columns)
+
+
 def test_columns_count_by_name_and_extra_ones_do_not(fitted, data):
     X, _ = data
     shuffled = X[FEATURES[::-1]].assign(extra="?")

@@ -34,23 +34,7 @@ def score_columns(scorer: ClientScorer | None, X: pd.DataFrame) -> pd.DataFrame:
     """Return pd, points, grade, pillar points and reasons."""
     if scorer is None:
         return pd.DataFrame(index=X.index)
-    pillars = scorer.pillar_points(X).add_suffix("_points")
-    return pd.concat(
-        [
-            pd.DataFrame(
-                {
-                    "pd": scorer.predict_proba(X)[:, 1],
-                    "points": scorer.points(X),
-                    "grade": scorer.grade(X),
-                    "base_points": scorer.base_points_,
-                },
-                index=X.index,
-            ),
-            pillars,
-            scorer.reasons(X, n=N_REASONS),
-        ],
-        axis=1,
-    )
+    return scorer.score_frame(X, n=N_REASONS)
 
 
 def churn_columns(

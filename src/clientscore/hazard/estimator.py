@@ -219,7 +219,7 @@ class CompetingHazard(BaseEstimator):
         ndarray of shape (n, reach_, n_causes)
             In [0, 1]; the sum over causes is below 1.
         """
-        blocks = [hazards(values) for _, values in self._blocks(X, self.reach_)]
+        blocks = [hazards(values) for *_, values in self._blocks(X, self.reach_)]
         return np.concatenate(blocks) if blocks else np.empty((0, self.reach_, len(self.causes_)))
 
     def predict_incidence(self, X: pd.DataFrame, horizons: Sequence[int]) -> Floats:
@@ -279,7 +279,7 @@ class CompetingHazard(BaseEstimator):
         wanted = self._check_horizons(horizons)
         gone = np.empty((len(X), len(wanted), len(self.causes_)))
         there = np.empty((len(X), len(wanted)))
-        for rows, values in self._blocks(X, int(wanted.max())):
+        for rows, _, values in self._blocks(X, int(wanted.max())):
             curve, survival = incidence(hazards(values))
             gone[rows], there[rows] = curve[:, wanted - 1], survival[:, wanted - 1]
         return gone, there
@@ -342,9 +342,10 @@ class CompetingHazard(BaseEstimator):
         check_causes(names, self.causes_)
         columns = pd.Index(self.feature_names_in_, dtype="str")
         parts = [pd.DataFrame(index=X.index[:0], columns=columns, dtype=np.float64)]
-        for rows, log_odds in self._blocks(X, self.reach_):
+        for rows, codes, log_odds in self._blocks(X, self.reach_):
             share = cause_shares(incidence(hazards(log_odds))[0], self.causes_, names)
-            parts.append(self._effects(X.iloc[rows], share).reindex(columns=columns, fill_value=0.0))
+            effects = self._effects(codes, X.index[rows], share)
+            parts.append(effects.reindex(columns=columns, fill_value=0.0))
         return pd.concat(parts) if len(parts) > 1 else parts[0]
 
     def to_state(self) -> dict[str, Any]:
@@ -443,14 +444,17 @@ class CompetingHazard(BaseEstimator):
         )
         return card
 
-    def _effects(self, X: pd.DataFrame, share: Floats) -> pd.DataFrame:
-        """Contributions of the features, causes mixed by `share`."""
-        total = pd.DataFrame(index=X.index)
-        for column in np.flatnonzero(self._learned & (share > 0).any(axis=0)):
-            part = self._average.feature_contributions(X, output=self.causes_[column])
-            part = part.mul(share[:, column], axis=0)
-            total = part if total.empty else total + part
-        return total
+    def _effects(self, codes: NDArray[Any], index: pd.Index, share: Floats) -> pd.DataFrame:
+        """Contributions of the features in the card, causes mixed by `share`."""
+        explained = np.flatnonzero(self._learned & (share > 0).any(axis=0))
+        if not len(explained):
+            return pd.DataFrame(index=index)
+        parts = [
+            share[:, [column]] * self._average.feature_contributions_codes(codes, output=self.causes_[column])
+            for column in explained
+        ]
+        total = sum(parts[1:], start=parts[0])
+        return pd.DataFrame(total, index=index, columns=list(self._average.scored_features))
 
     def _set_tables(self) -> None:
         if self.card_ is not None:
@@ -464,15 +468,15 @@ class CompetingHazard(BaseEstimator):
             total[:, :, self._learned] = over_periods(self.card_, codes, n_periods)
         return total
 
-    def _blocks(self, X: pd.DataFrame, n_periods: int) -> Iterator[tuple[slice, Floats]]:
-        """Rows and their log odds, a block at a time."""
+    def _blocks(self, X: pd.DataFrame, n_periods: int) -> Iterator[tuple[slice, NDArray[Any], Floats]]:
+        """Rows, their row numbers and their log odds, a block at a time."""
         self._check_fitted()
         for start in range(0, len(X), BLOCK):
             rows = slice(start, start + BLOCK)
             part = X.iloc[rows]
             none = np.empty((len(part), 0), np.uint8)
             codes = none if self.card_ is None else self._average.encode(part)
-            yield rows, self._log_odds(codes, n_periods)
+            yield rows, codes, self._log_odds(codes, n_periods)
 
     def _correct_level(
         self, X: pd.DataFrame, periods: NDArray[np.int64], event: NDArray[np.int64], rng: np.random.Generator
@@ -483,7 +487,7 @@ class CompetingHazard(BaseEstimator):
         target = curve.loc[self.reach_, list(self.causes_)].to_numpy(np.float64)
         if len(X) > _LEVEL_ROWS:
             X = X.iloc[np.sort(rng.choice(len(X), _LEVEL_ROWS, replace=False))]
-        log_odds = np.concatenate([values for _, values in self._blocks(X, self.reach_)])
+        log_odds = np.concatenate([values for *_, values in self._blocks(X, self.reach_)])
         shift = level_shift(log_odds, target)
         self._constant = self._constant + shift
         self.level_shift_ = dict(zip(self.causes_, shift.tolist(), strict=True))

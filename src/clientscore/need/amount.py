@@ -104,7 +104,9 @@ class AmountModel:
 
     def predict(self, X: pd.DataFrame, probability: Floats) -> pd.DataFrame:
         """Return amounts given need, the expected amount, and quantiles of the mixture with zero."""
-        middle, log_scale = self.card.decision(X).to_numpy(), self.scale.decision(X).to_numpy()
+        codes = self.card.encode(X)
+        middle = self.card.decision_codes(codes)
+        log_scale = self.scale.decision_codes(codes if self._one_reading else self.scale.encode(X))
         return pd.DataFrame(self._amounts(middle, log_scale, probability), index=X.index)
 
     def predict_one(self, values: Mapping[str, Any], probability: float) -> dict[str, float]:

@@ -82,6 +82,19 @@ def binary_target(X: pd.DataFrame, y: Any) -> tuple[NDArray[np.float64], NDArray
     return target, known, classes
 
 
+def check_events(target: NDArray[np.float64], min_events: int) -> None:
+    """Raise unless each class has at least `min_events` rows."""
+    bads = int(target.sum())
+    fewest = min(bads, len(target) - bads)
+    if fewest < min_events:
+        word = "bad" if bads <= len(target) - bads else "good"
+        one = " Rows of weight zero do not count; only one class is left." if fewest == 0 else ""
+        raise DataError(
+            f"y must hold at least {min_events} rows of each class (min_events); "
+            f"got {fewest} {word} of {len(target)} sample(s).{one}"
+        )
+
+
 def row_weights(sample_weight: ArrayLike | None, n: int) -> NDArray[np.float64] | None:
     """Return weights as finite numbers >= 0, or None."""
     if sample_weight is None:

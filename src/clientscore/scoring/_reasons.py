@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from clientscore.additive import AdditiveCard
+
 ReasonMethod = Literal["shortfall", "loss"]
 Language = Literal["en", "zh"]
 
 _MIN_LOSS = 1e-9  # log-odds; less is no loss
 _BANDS = 20
+_SAMPLE_ROWS = 20_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,13 +49,15 @@ class ReasonReference:
 
     @classmethod
     def measure(
-        cls,
-        contributions: NDArray[np.float64],
-        decision: NDArray[np.float64],
-        weight: NDArray[np.float64] | None,
+        cls, card: AdditiveCard, X: pd.DataFrame, weight: NDArray[np.float64] | None
     ) -> ReasonReference:
-        """Summarize the contributions of training rows."""
-        w = np.ones(len(decision)) if weight is None else weight
+        """Summarize the contributions of training rows, of a fixed sample where there are many."""
+        rows = np.arange(len(X))
+        if len(rows) > _SAMPLE_ROWS:
+            rows = np.sort(np.random.default_rng(0).choice(rows, _SAMPLE_ROWS, replace=False))
+        codes = card.encode(X.iloc[rows])
+        contributions, decision = card.feature_contributions_codes(codes), card.decision_codes(codes)
+        w = np.ones(len(rows)) if weight is None else weight[rows]
         bands = np.array_split(np.argsort(decision, kind="stable"), min(_BANDS, len(decision)))
         centers = np.array([decision[rows].mean() for rows in bands])
         return cls(

@@ -14,9 +14,18 @@ from sklearn.utils.validation import check_is_fitted
 from clientscore._checks import check_integer, check_option
 from clientscore.additive import AdditiveCard, encode, fit_bins, learn_boosted, learn_woe
 from clientscore.exceptions import BundleFormatError, DataError
-from clientscore.scale import MasterScale, ScoreScale, calibrate_logistic, calibrate_mean
+from clientscore.scale import MasterScale, ScoreScale
 
-from ._inputs import binary_target, client_groups, feature_frame, feature_pillars, row_weights, scoring_frame
+from ._calibration import Calibration, calibration_of
+from ._inputs import (
+    binary_target,
+    check_events,
+    client_groups,
+    feature_frame,
+    feature_pillars,
+    row_weights,
+    scoring_frame,
+)
 from ._pillars import pillar_totals
 from ._reasons import ReasonReference, reason_frame, reason_list
 
@@ -28,10 +37,7 @@ if TYPE_CHECKING:
     from ._reasons import ReasonMethod
 
 Method = Literal["boosted", "woe"]
-Calibration = Literal["logistic", "mean"]
 
-_SLOPE_EVENTS = 50  # with fewer bads (or goods) out of bag a slope is mostly noise
-_REFERENCE_ROWS = 20_000
 _MAX_REASONS = 4
 
 
@@ -190,7 +196,7 @@ class ClientScorer(ClassifierMixin, BaseEstimator):
         frame, target = frame[used], target[used]
         weight = None if weight is None else weight[used]
         groups = None if groups is None else np.asarray(groups)[used]
-        self._check_events(target)
+        check_events(target, self.min_events)
 
         self.classes_ = classes
         self.feature_names_in_ = np.array(list(frame.columns), dtype=object)
@@ -205,7 +211,7 @@ class ClientScorer(ClassifierMixin, BaseEstimator):
         }
         card = self._learn(frame, target, weight, groups)
         self._set_card(card)
-        self._measure_reasons(frame, weight)
+        self._reference = ReasonReference.measure(card, frame, weight)
         return self
 
     def _check_parameters(self) -> None:
@@ -213,17 +219,6 @@ class ClientScorer(ClassifierMixin, BaseEstimator):
         if self.calibration is not None:
             check_option("calibration", self.calibration, Calibration)
         check_integer("min_events", self.min_events, low=1)
-
-    def _check_events(self, target: NDArray[np.float64]) -> None:
-        bads = int(target.sum())
-        fewest = min(bads, len(target) - bads)
-        if fewest < self.min_events:
-            word = "bad" if bads <= len(target) - bads else "good"
-            one = " Rows of weight zero do not count; only one class is left." if fewest == 0 else ""
-            raise DataError(
-                f"y must hold at least {self.min_events} rows of each class (min_events); "
-                f"got {fewest} {word} of {len(target)} sample(s).{one}"
-            )
 
     def _learn(
         self,
@@ -235,7 +230,12 @@ class ClientScorer(ClassifierMixin, BaseEstimator):
         """Return the calibrated card."""
         if self.method == "woe":
             self.report_ = None
-            self.calibration_ = {"method": "own", "intercept": 0.0, "slope": 1.0, "rows": len(y)}
+            self.calibration_: dict[str, Any] = {
+                "method": "own",
+                "intercept": 0.0,
+                "slope": 1.0,
+                "rows": len(y),
+            }
             return learn_woe(X, y, sample_weight=weight, monotone=self.monotone or "auto")
         bins = fit_bins(X, max_bins=self.max_bins, weight=weight)
         codes = encode(bins, X)
@@ -263,43 +263,15 @@ class ClientScorer(ClassifierMixin, BaseEstimator):
         weight: NDArray[np.float64] | None,
     ) -> AdditiveCard:
         """Fold the calibration into the card and record it."""
-        raw = np.asarray(self.report_.out_of_bag if self.report_ else np.nan)
-        rows = np.flatnonzero(np.isfinite(raw))
-        bads = int(y[rows].sum())
-        method = self.calibration
-        intercept, slope = 0.0, 1.0
-        if method == "logistic" and min(bads, len(rows) - bads) < _SLOPE_EVENTS:
-            method = "mean"
-        if method == "logistic":
-            slope = _out_of_bag_slope(raw[rows], y[rows], None if weight is None else weight[rows])
-            method, slope = (method, slope) if slope > 0 else ("mean", 1.0)
-        if method is not None:
-            intercept = calibrate_mean(slope * card.decision_codes(codes), y, weight)
-        self.calibration_ = {
-            "method": method,
-            "intercept": intercept,
-            "slope": slope,
-            "rows": len(rows),
-            "events": bads,
-        }
-        return card.recalibrated(intercept, slope)
+        raw = np.asarray(self.report_.out_of_bag if self.report_ else np.full(len(y), np.nan))
+        self.calibration_ = calibration_of(self.calibration, raw, card.decision_codes(codes), y, weight)
+        return card.recalibrated(self.calibration_["intercept"], self.calibration_["slope"])
 
     def _set_card(self, card: AdditiveCard) -> None:
         self.card_ = card
         self.scale_ = self.scale or ScoreScale()
         self.master_scale_ = self.master_scale or MasterScale()
         self.base_points_ = float(self.scale_.points_from_log_odds(card.intercept[0]))
-
-    def _measure_reasons(self, X: pd.DataFrame, weight: NDArray[np.float64] | None) -> None:
-        rows = np.arange(len(X))
-        if len(rows) > _REFERENCE_ROWS:
-            rows = np.sort(np.random.default_rng(0).choice(rows, _REFERENCE_ROWS, replace=False))
-        sample = X.iloc[rows]
-        self._reference = ReasonReference.measure(
-            self.card_.feature_contributions(sample).to_numpy(),
-            self.card_.decision(sample).to_numpy(),
-            None if weight is None else weight[rows],
-        )
 
     # ---- scoring -------------------------------------------------------------------------------------
 
@@ -342,7 +314,7 @@ class ClientScorer(ClassifierMixin, BaseEstimator):
         """
         frame = self._frame(X)
         parts = self.card_.feature_contributions(frame)
-        columns = {str(name): parts[name].to_numpy() for name in parts.columns}
+        columns = dict(zip(parts.columns, parts.to_numpy().T, strict=True))
         return pd.DataFrame(pillar_totals(columns, self.pillars_, self.scale_.factor), index=parts.index)
 
     # ---- reasons -------------------------------------------------------------------------------------
@@ -382,6 +354,40 @@ class ClientScorer(ClassifierMixin, BaseEstimator):
         check_integer("n", n, low=1, high=_MAX_REASONS)
         cutoff = None if cutoff_points is None else self.scale_.log_odds_from_points(cutoff_points)
         return self._reference.of(method, cutoff)
+
+    def score_frame(self, X: pd.DataFrame, n: int = 4) -> pd.DataFrame:
+        """Score clients with one reading of X.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_rows, any number of columns)
+            Features by name.
+        n : int, default 4
+            Number of reasons, 1 to 4.
+
+        Returns
+        -------
+        DataFrame
+            pd, points, grade, base_points, financial_points and the other pillars, reason_1 to reason_n (by
+            shortfall): what the methods for each of them return.
+        """
+        reference = self._reason_reference(n, "shortfall", None)
+        frame = self._frame(X)
+        codes, index = self.card_.encode(frame), frame.index
+        log_odds = self.card_.decision_codes(codes)
+        parts = self.card_.feature_contributions_codes(codes)
+        columns = dict(zip(self.card_.scored_features, parts.T, strict=True))
+        pillars = pillar_totals(columns, self.pillars_, self.scale_.factor)
+        reasons = reason_frame(pd.DataFrame(parts, index=index, columns=list(columns)), reference, n)
+        bad = expit(log_odds)
+        figures = {
+            "pd": bad,
+            "points": self.scale_.points_from_log_odds(log_odds),
+            "grade": self.master_scale_.grade(pd.Series(bad, index=index)),
+            "base_points": self.base_points_,
+        }
+        figures |= {f"{pillar}_points": points for pillar, points in pillars.items()}
+        return pd.concat([pd.DataFrame(figures, index=index), reasons], axis=1)
 
     def score_one(self, values: Mapping[str, Any], n: int = 4) -> dict[str, Any]:
         """Score one client given as a mapping, without building a frame.
@@ -472,13 +478,3 @@ class ClientScorer(ClassifierMixin, BaseEstimator):
         self.summary_ = dict(state["summary"])
         self.report_ = None
         self._reference = ReasonReference.from_state(state["reference"])
-
-
-def _out_of_bag_slope(
-    raw: NDArray[np.float64], y: NDArray[np.float64], weight: NDArray[np.float64] | None
-) -> float:
-    """Return the slope of the logistic calibration, 0 where none can be fitted."""
-    try:
-        return calibrate_logistic(raw, y, weight)[1]
-    except DataError:  # constant or separating scores
-        return 0.0
