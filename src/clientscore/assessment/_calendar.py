@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from clientscore.schema import ClientSchema
 
+_log = logging.getLogger(__name__)
 STEP_PERIODS = {"month": 3, "quarter": 1, "year": 1}
 HISTORY_PERIODS = {"month": 12, "quarter": 4, "year": 1}
 
@@ -35,6 +37,17 @@ def window_starts(tables: Mapping[str, pd.DataFrame], schema: ClientSchema, wind
             f"{first_known(tables):%Y-%m-%d}. Give a shorter horizon, or your own as_of."
         )
     return pd.DatetimeIndex(dates[::-1])
+
+
+def warn_if_stale(tables: Mapping[str, pd.DataFrame], schema: ClientSchema, date: pd.Timestamp) -> None:
+    """Log a date more than two periods after the last record: a slip of the pen, or an old export."""
+    end = data_end(tables, schema.publication_lag_days)
+    if not pd.isna(end) and date > add_periods(end, 2, schema.period):
+        _log.warning(
+            "the last record of the book is of %s, the assessment of %s: are the tables up to date?",
+            f"{end:%Y-%m-%d}",
+            f"{date:%Y-%m-%d}",
+        )
 
 
 def period_start(moment: pd.Timestamp, period: str) -> pd.Timestamp:

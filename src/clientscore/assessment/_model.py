@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from clientscore._state import digest
 from clientscore.catalogue import pillar_of
 from clientscore.churn import ChurnModel
-from clientscore.exceptions import DataError, InvalidParameterError
+from clientscore.exceptions import InvalidParameterError
 from clientscore.features import ReferencePopulation, build_context, build_features, build_reference
-from clientscore.labels import build_labels, churn_target, need_target, silent_state
+from clientscore.labels import build_labels, silent_state
 from clientscore.need import FinancingNeedForecaster
 from clientscore.schema import ClientSchema, ValidationReport, validate_clients
 from clientscore.scoring import ClientScorer
@@ -24,8 +24,18 @@ from clientscore.tiering import TierPolicy
 from clientscore.timeline import as_of_list
 from clientscore.value import client_value
 
-from ._calendar import STEP_PERIODS, dates_of, window_starts
+from ._calendar import STEP_PERIODS, dates_of, warn_if_stale, window_starts
 from ._columns import conform
+from ._heads import fit_heads
+from ._inputs import (
+    check_feature_table,
+    check_on_index,
+    check_previous,
+    check_settings,
+    mapping_of,
+    runs_of,
+    silent_flags,
+)
 from ._one import conform_one, facts_of_one, last_tier_of
 from ._rates import forecast_rates, rate_history
 from ._result import Assessment
@@ -34,6 +44,7 @@ from ._stages import churn_columns, last_tier, need_columns, score_columns, show
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+_log = logging.getLogger(__name__)
 _HORIZONS = {"month": (3, 6, 12), "quarter": (1, 2, 4), "year": (1,)}
 
 
@@ -64,6 +75,9 @@ class ClientModel(BaseEstimator):
     Attributes
     ----------
     scorer_, churn_, need_ : fitted heads, or None where there was no outcome to learn from
+    skipped_ : dict of str to str
+        What could not be learned, and why: "score", "churn", "need", "tiers" (cut-offs of the default policy
+        stay). Each is logged as a warning too.
     tiers_, strategy_ : the policies in use
     reference_ : ReferencePopulation or None
         The percentiles of the training dates.
@@ -129,10 +143,10 @@ class ClientModel(BaseEstimator):
         SchemaError
             The tables do not fit the schema.
         DataError
-            No date leaves room for history, lead and horizon, or no outcome can be learned.
+            No date leaves room for history, lead and horizon, or no outcome can be learned; a book from which
+            some can be learned is fitted without the others, see `skipped_`.
         """
-        self.schema_ = self.schema or ClientSchema.default()
-        self._set_horizons()
+        self._settle()
         self.validation_: ValidationReport = validate_clients(tables, self.schema_)
         accepted = self.validation_.accepted
         dates = self.training_dates(accepted) if as_of is None else as_of_list(as_of)[0]
@@ -149,9 +163,8 @@ class ClientModel(BaseEstimator):
 
     def training_dates(self, tables: Mapping[str, pd.DataFrame]) -> pd.DatetimeIndex:
         """Return the default training dates of a book: see ``as_of`` of `fit`."""
-        schema = self.schema or ClientSchema.default()
-        self._set_horizons()
-        return window_starts(tables, schema, self.lead + max(self.horizons_))
+        self._settle()
+        return window_starts(tables, self.schema_, self.lead + max(self.horizons_))
 
     def fit_features(
         self,
@@ -177,24 +190,18 @@ class ClientModel(BaseEstimator):
         Raises
         ------
         DataError
-            X and outcomes differ in their index, or there is no outcome at all.
+            X repeats a row of its index, outcomes stand on another, or there is no outcome to learn from.
         """
-        self.schema_ = self.schema or ClientSchema.default()
-        self._set_horizons()
-        if not X.index.equals(outcomes.index):
-            raise DataError("outcomes must stand on X's index; reindex one to the other.")
+        self._settle()
+        check_feature_table(X)
+        check_on_index("outcomes", outcomes, X)
+        if context is not None:
+            check_on_index("context", context, X)
+        own = {} if pillars is None else mapping_of("pillars", pillars)
         self.feature_names_in_ = np.asarray(X.columns, dtype=object)
-        self.pillars_ = {name: (pillars or {}).get(name, pillar_of(name)) for name in X.columns}
-        heads = (self._fit_scorer, self._fit_churn, self._fit_need)
-        # Threads, not processes: LightGBM frees the interpreter while it learns, and X is shared.
-        self.scorer_, self.churn_, self.need_ = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(fit_head)(X, outcomes) for fit_head in heads
-        )
-        if self.scorer_ is None and self.churn_ is None and self.need_ is None:
-            raise DataError(
-                "outcomes must hold bad, or exit_duration and exit_cause, or need_duration, need_event and "
-                f"need_amount; got {', '.join(map(str, outcomes.columns)) or 'no column'}."
-            )
+        self.pillars_ = {name: own.get(name, pillar_of(name)) for name in X.columns}
+        self.skipped_: dict[str, str] = {}
+        self._fit_heads(X, outcomes)
         self.reference_ = None
         self.as_of_ = dates_of(X.index)
         self.strategy_ = self.strategy or ServiceStrategy.default()
@@ -209,60 +216,45 @@ class ClientModel(BaseEstimator):
             churn_causes=self.schema_.churn_causes,
         )
         self.model_version_ = digest(self._content())[:12]
+        for part, reason in self.skipped_.items():
+            _log.warning("%s not learned: %s", part, reason)
         return self
 
-    def _set_horizons(self) -> None:
-        schema = self.schema or ClientSchema.default()
-        horizons = self.horizons if self.horizons is not None else _HORIZONS[schema.period]
-        if not len(horizons) or any(not isinstance(h, int | np.integer) or h < 1 for h in horizons):
-            raise InvalidParameterError(f"horizons must be whole periods of at least 1; got {horizons!r}.")
+    def _settle(self) -> None:
+        """Check the settings, and fill in what was left to the defaults."""
+        check_settings(self.get_params(deep=False))
+        self.schema_ = self.schema or ClientSchema.default()
+        horizons = self.horizons if self.horizons is not None else _HORIZONS[self.schema_.period]
         self.horizons_ = tuple(sorted({int(horizon) for horizon in horizons}))
 
-    def _fit_scorer(self, X: pd.DataFrame, outcomes: pd.DataFrame) -> ClientScorer | None:
-        if "bad" not in outcomes:
-            return None
-        scorer = clone(self.scorer) if self.scorer else ClientScorer(random_state=self.random_state)
-        known = outcomes["bad"].notna()
-        scorer.fit(X[known], outcomes.loc[known, "bad"], pillars=self.pillars_)
-        return scorer
-
-    def _fit_churn(self, X: pd.DataFrame, outcomes: pd.DataFrame) -> ChurnModel | None:
-        if not {"exit_duration", "exit_cause"} <= set(outcomes):
-            return None
-        churn = (
-            clone(self.churn)
-            if self.churn
-            else ChurnModel(
-                horizons=self.horizons_,
-                churn_causes=self.schema_.churn_causes,
-                random_state=self.random_state,
-            )
+    def _fit_heads(self, X: pd.DataFrame, outcomes: pd.DataFrame) -> None:
+        """Fit each head that has outcomes to learn from."""
+        seed, horizons = self.random_state, self.horizons_
+        scorer = self.scorer or ClientScorer(random_state=seed)
+        churn = self.churn or ChurnModel(
+            horizons=horizons, churn_causes=self.schema_.churn_causes, random_state=seed
         )
-        target = churn_target(outcomes)
-        return churn.fit(X.loc[target.index], target)
-
-    def _fit_need(self, X: pd.DataFrame, outcomes: pd.DataFrame) -> FinancingNeedForecaster | None:
-        if not {"need_duration", "need_event", "need_amount"} <= set(outcomes):
-            return None
-        need = (
-            clone(self.need)
-            if self.need
-            else FinancingNeedForecaster(
-                horizons=self.horizons_,
-                period=self.schema_.period,
-                lead_periods=self.lead,
-                random_state=self.random_state,
-            )
+        need = self.need or FinancingNeedForecaster(
+            horizons=horizons, period=self.schema_.period, lead_periods=self.lead, random_state=seed
         )
-        target = need_target(outcomes)
-        return need.fit(X.loc[target.index], target)
+        heads, skipped = fit_heads((scorer, churn, need), X, outcomes, self.pillars_, self.n_jobs)
+        self.scorer_, self.churn_, self.need_ = heads
+        self.skipped_ |= skipped
 
     def _tiers_of_book(self, X: pd.DataFrame, context: pd.DataFrame) -> TierPolicy:
         """Set the default cut-offs to the book's quantiles at the last date of training."""
         last = self.as_of_.max() if len(self.as_of_) else None
         rows = X.index.get_level_values(-1) == last if last is not None else np.ones(len(X), dtype=bool)
-        facts = self._facts(X[rows], context.loc[X.index[rows]])
-        return TierPolicy.default().fit_cutoffs(facts)
+        facts = self._facts(X[rows], context[rows])
+        policy = TierPolicy.default()
+        scores = policy.score(facts).nunique()
+        if scores <= len(policy.cutoffs):
+            self.skipped_["tiers"] = (
+                f"{scores} different scores at the last date; the default cut-offs stay. They need "
+                "size_amount, pd and value; statements bring the size"
+            )
+            return policy
+        return policy.fit_cutoffs(facts)
 
     # ---------------------------------------------------------------- assessing
 
@@ -300,6 +292,7 @@ class ClientModel(BaseEstimator):
         report = validate_clients(tables, self.schema_)
         accepted, when = report.accepted, [dates[0]]
         reference = reference or build_reference(accepted, self.schema_, when)
+        warn_if_stale(accepted, self.schema_, dates[0])
         X = build_features(accepted, self.schema_, when, reference=reference)
         context = build_context(accepted, self.schema_, when)
         silent = silent_state(accepted, self.schema_, dates[0])
@@ -331,6 +324,8 @@ class ClientModel(BaseEstimator):
             One row a client.
         """
         check_is_fitted(self, "model_version_")
+        check_feature_table(X)
+        check_previous(previous)
         context = pd.DataFrame(index=X.index) if context is None else context
         facts = self._facts(X, context)
         tiers = self.tiers_.assign(facts, previous=previous)
@@ -394,19 +389,21 @@ class ClientModel(BaseEstimator):
         period = self.schema_.period
         heads = (self.scorer_, self.churn_, self.need_)
         shown = shown_horizons(self.horizons_, period)
-        facts = facts_of_one(heads, features, context or {}, shown, period)
-        facts |= self.tiers_.assign_one(facts, previous)
+        own = mapping_of("features", features)
+        about = {} if context is None else mapping_of("context", context)
+        runs = runs_of(previous)
+        facts = facts_of_one(heads, own, about, shown, period)
+        facts |= self.tiers_.assign_one(facts, runs)
         facts |= self.strategy_.recommend_one(facts)
-        facts["tier_previous"] = last_tier_of(previous)
+        facts["tier_previous"] = last_tier_of(runs)
         facts |= {"currency": self.schema_.currency, "model_version": self.model_version_}
         return conform_one(facts)
 
     def _facts(self, X: pd.DataFrame, context: pd.DataFrame) -> pd.DataFrame:
         """Return ids, context, the heads' answers and the client's value, one row a client."""
-        if not X.index.equals(context.index):
-            raise DataError("context must stand on X's index; reindex one to the other.")
+        check_on_index("context", context, X)
         shown = shown_horizons(self.horizons_, self.schema_.period)
-        silent = context["silent"].astype(bool) if "silent" in context else pd.Series(False, index=X.index)
+        silent = silent_flags(context)
         frame = pd.concat(
             [
                 context.drop(columns="silent", errors="ignore"),
@@ -447,6 +444,7 @@ class ClientModel(BaseEstimator):
             "as_of": [f"{date:%Y-%m-%d}" for date in self.as_of_],
             "reference": None if self.reference_ is None else self.reference_.to_state(),
             "rate_history": _history_state(self.rate_history_),
+            "skipped": self.skipped_,
             "model_version": self.model_version_,
         }
 
@@ -477,6 +475,7 @@ class ClientModel(BaseEstimator):
         model.horizons_ = tuple(state["horizons"])
         model.feature_names_in_ = np.asarray(state["features"], dtype=object)
         model.pillars_ = dict(state["pillars"])
+        model.skipped_ = dict(state.get("skipped", {}))
         model.as_of_ = pd.DatetimeIndex(state["as_of"])
         reference = state["reference"]
         model.reference_ = None if reference is None else ReferencePopulation.from_state(reference)

@@ -36,7 +36,7 @@ def facts_of_one(
     """Return id, context, the heads' answers and the client's value; what is missing is None."""
     scorer, churn, need = heads
     day = _day(_known(context.get("as_of")))
-    silent = bool(_known(context.get("silent")))
+    silent = _flag(context.get("silent"))
     facts = {str(name): _known(value) for name, value in context.items() if name not in _OWN}
     facts |= _score(scorer, features)
     facts |= _churn(churn, features, shown, silent=silent)
@@ -105,6 +105,14 @@ def _known(value: Any) -> Any:
     """Return a value, or None for any mark of a missing one."""
     missing = value is None or value is pd.NA or value != value  # noqa: PLR0124 -- NaN and NaT
     return None if missing else value
+
+
+def _flag(value: Any) -> bool:
+    """Return a yes or no; missing is no."""
+    known = _known(value)
+    if known is not None and not (isinstance(known, bool | np.bool_ | int | float) and known in (0, 1)):
+        raise DataError(f"silent must be true, false or missing; got {value!r}.")
+    return bool(known)
 
 
 def _day(value: Any) -> dt.date | None:

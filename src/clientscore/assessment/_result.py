@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from clientscore._checks import did_you_mean
+from clientscore._checks import check_integer, did_you_mean
 from clientscore._files import replacing
 from clientscore.exceptions import InvalidParameterError
 
@@ -96,7 +96,13 @@ class Assessment:
         ----------
         n : int, default 10
             How many.
+
+        Raises
+        ------
+        InvalidParameterError
+            n is no whole number of at least 0.
         """
+        check_integer("n", n, low=0)
         columns = [
             "client_id",
             "name",
@@ -135,7 +141,8 @@ class Assessment:
     def __repr__(self) -> str:
         dates = self.table["as_of"].drop_duplicates()
         when = f"{dates.min():%Y-%m-%d}" if len(dates) else "no date"
-        return f"Assessment of {len(self.table):,} clients at {when}\n{self.summary().to_string()}"
+        lost = f"; {len(self.rejects):,} faults in rejected rows" if len(self.rejects) else ""
+        return f"Assessment of {len(self.table):,} clients at {when}{lost}\n{self.summary().to_string()}"
 
     def _repr_html_(self) -> str:
         return f"<p>Assessment of {len(self.table):,} clients</p>{self.summary().to_html()}"

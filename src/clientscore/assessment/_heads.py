@@ -1,0 +1,104 @@
+"""The heads on their outcomes: fitted, or left out with the reason where there is nothing to learn from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from joblib import Parallel, delayed
+from sklearn.base import clone
+
+from clientscore._words import NEED
+from clientscore.exceptions import DataError
+from clientscore.labels import churn_target, need_target
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+    from clientscore.churn import ChurnModel
+    from clientscore.need import FinancingNeedForecaster
+    from clientscore.scoring import ClientScorer
+
+_MIN_AMOUNTS = 3  # fewest known amounts that the amount of a need is learned from
+_OPEN = "their windows are still open at every date, or the book has no record of events"
+
+
+def fit_heads(
+    heads: tuple[ClientScorer, ChurnModel, FinancingNeedForecaster],
+    X: pd.DataFrame,
+    outcomes: pd.DataFrame,
+    pillars: Mapping[str, str],
+    n_jobs: int | None,
+) -> tuple[tuple[ClientScorer | None, ChurnModel | None, FinancingNeedForecaster | None], dict[str, str]]:
+    """Return the fitted heads, None where one was left out, and why; raise where all were."""
+    scorer, churn, need = heads
+    # Threads, not processes: LightGBM frees the interpreter while it learns, and X is shared.
+    (scored, no_score), (churned, no_churn), (needed, no_need) = Parallel(n_jobs=n_jobs, prefer="threads")(
+        [
+            delayed(fit_scorer)(scorer, X, outcomes, pillars),
+            delayed(fit_churn)(churn, X, outcomes),
+            delayed(fit_need)(need, X, outcomes),
+        ]
+    )
+    reasons = {"score": no_score, "churn": no_churn, "need": no_need}
+    skipped = {head: reason for head, reason in reasons.items() if reason}
+    if scored is None and churned is None and needed is None:
+        if skipped:
+            faults = [f"{head}: {reason}." for head, reason in skipped.items()]
+            raise DataError("No outcome holds anything to learn from.", faults)
+        raise DataError(
+            "outcomes must hold bad, or exit_duration and exit_cause, or need_duration, need_event and "
+            f"need_amount; got {', '.join(map(str, outcomes.columns)) or 'no column'}."
+        )
+    return (scored, churned, needed), skipped
+
+
+def fit_scorer(
+    head: ClientScorer, X: pd.DataFrame, outcomes: pd.DataFrame, pillars: Mapping[str, str]
+) -> tuple[ClientScorer | None, str]:
+    """Return the scorer fitted on ``bad``, or None and why; an absent column needs no reason."""
+    if "bad" not in outcomes:
+        return None, ""
+    known = outcomes["bad"].notna()
+    classes = outcomes.loc[known, "bad"].unique()
+    if not len(classes):
+        return None, f"bad is known in none of {len(X)} rows: {_OPEN}"
+    if len(classes) == 1:
+        only = classes[0].item() if hasattr(classes[0], "item") else classes[0]
+        return None, f"bad is {only} in all of {int(known.sum())} rows: both classes are needed"
+    return clone(head).fit(X[known], outcomes.loc[known, "bad"], pillars=pillars), ""
+
+
+def fit_churn(head: ChurnModel, X: pd.DataFrame, outcomes: pd.DataFrame) -> tuple[ChurnModel | None, str]:
+    """Return the churn model fitted on the exits, or None and why."""
+    if not {"exit_duration", "exit_cause"} <= set(outcomes):
+        return None, ""
+    target = churn_target(outcomes)
+    if not len(target):
+        return None, f"exits are known in none of {len(X)} rows: {_OPEN}"
+    events = target["event"].dropna()
+    words = events.map(lambda event: isinstance(event, str)).all()  # numbers are named by the head
+    if words and not events.isin(list(head.churn_causes)).any():
+        causes = ", ".join(map(str, head.churn_causes))
+        return None, f"no client of {len(target)} rows left for a cause of churn ({causes})"
+    return clone(head).fit(X.loc[target.index], target), ""
+
+
+def fit_need(
+    head: FinancingNeedForecaster, X: pd.DataFrame, outcomes: pd.DataFrame
+) -> tuple[FinancingNeedForecaster | None, str]:
+    """Return the forecaster fitted on the needs, or None and why."""
+    if not {"need_duration", "need_event", "need_amount"} <= set(outcomes):
+        return None, ""
+    target = need_target(outcomes)
+    if not len(target):
+        return None, f"needs are known in none of {len(X)} rows: {_OPEN}"
+    drawn = target["event"].eq(NEED)
+    amounts = int((drawn & target["amount"].notna()).sum())
+    if amounts < _MIN_AMOUNTS:
+        return None, (
+            f"{amounts} of {len(target)} rows hold a drawing with its amount; at least {_MIN_AMOUNTS} are "
+            "needed. Check which events the schema counts as drawings"
+        )
+    return clone(head).fit(X.loc[target.index], target), ""
