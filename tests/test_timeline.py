@@ -346,6 +346,20 @@ def test_data_end_is_the_last_day_known() -> None:
     assert pd.isna(data_end({"clients": pd.DataFrame({"client_id": ["a"]})}, LAG))
 
 
+def test_a_few_rows_dated_far_ahead_do_not_move_the_end() -> None:
+    months = pd.DataFrame({"client_id": "a", "month": pd.date_range("2024-01-01", periods=24, freq="MS")})
+    months = pd.concat([months.assign(client_id=f"c{i}") for i in range(40)], ignore_index=True)
+    typed = pd.DataFrame({"client_id": ["c1"], "month": dates("2031-05-01")})
+    event = pd.DataFrame({"client_id": ["c1"], "date": dates("2031-05-05"), "event": "drawing"})
+    end = pd.Timestamp("2026-01-01")
+    assert data_end({"facilities": months, "events": event}, LAG) == end
+    assert data_end({"facilities": pd.concat([months, typed])}, LAG) == end
+    soon = pd.DataFrame({"client_id": ["c1"], "date": dates("2026-01-20"), "event": "drawing"})
+    assert data_end({"facilities": months, "events": soon}, LAG) == pd.Timestamp("2026-01-20")
+    gap = months[(months["month"] < "2024-10-01") | (months["month"] > "2025-03-01")]
+    assert data_end({"facilities": gap}, LAG) == end
+
+
 def test_an_estimated_publication_does_not_move_the_end_of_a_monthly_book() -> None:
     months = pd.DataFrame({"client_id": "a", "month": dates("2025-12-01")})
     statements = pd.DataFrame(

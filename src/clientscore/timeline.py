@@ -53,6 +53,7 @@ Tables = Mapping[str, pd.DataFrame]
 _DAY = "datetime64[us]"
 _ALWAYS = np.datetime64("1677-09-22", "us")
 _CONDUCT = ("facilities", "interactions", "projects")
+_STRAY_SHARE = 0.05  # of a usual month's rows
 _TIME_COLUMNS: dict[str, tuple[str, ...]] = {
     "clients": (),
     "statements": ("period_end",),
@@ -431,8 +432,10 @@ def data_end(tables: Tables, publication_lag_days: int) -> pd.Timestamp:
     Timestamp
         The latest ``known_at`` of facilities, interactions, projects, events, surveys and statements. Where
         a monthly table of the clients' conduct exists, a statement counts by its ``published_at`` only: an
-        estimated publication may lie after the day the data were taken. Missing (NaT) when the book holds
-        no such row.
+        estimated publication may lie after the day the data were taken. There, too, a few rows (fewer than
+        5 % of a usual month's) dated after a month without any are slips of the pen and do not count: one
+        event typed 2031 would have years nobody has seen look like years in which nothing happened. Missing
+        (NaT) when the book holds no such row.
 
     Examples
     --------
@@ -450,7 +453,18 @@ def data_end(tables: Tables, publication_lag_days: int) -> pd.Timestamp:
             known = _days(frame["published_at"]) if "published_at" in frame else np.array([], dtype=_DAY)
         else:
             known = _known(name, frame, publication_lag_days)
-        known = known[~np.isnat(known)]
-        if len(known):
-            latest.append(known.max())
-    return pd.Timestamp(max(latest)) if latest else pd.NaT
+        latest.append(known[~np.isnat(known)])
+    days = np.concatenate(latest) if latest else np.array([], dtype=_DAY)
+    if monthly and len(days):
+        days = _without_strays(days)
+    return pd.Timestamp(days.max()) if len(days) else pd.NaT
+
+
+def _without_strays(known: np.ndarray) -> np.ndarray:
+    """Leave out the last rows where they are few and an empty month lies before them."""
+    month = known.astype("datetime64[M]").astype(np.int64)
+    months, counts = np.unique(month, return_counts=True)
+    few = counts[::-1].cumsum()[::-1] < _STRAY_SHARE * np.median(counts)
+    after_gap = np.diff(months, prepend=months[0]) > 1
+    strays = np.flatnonzero(few & after_gap)
+    return known[month < months[strays[0]]] if len(strays) else known
