@@ -573,6 +573,28 @@ def test_silent_attrition_after_the_data_end_is_not_seen() -> None:
     assert (y.loc["a", "exit_duration"], pd.isna(y.loc["a", "exit_cause"])) == (4, True)
 
 
+def test_exits_are_observed_no_longer_than_interactions() -> None:
+    """Facilities go on, interactions stop: who goes silent then would look like one who stays."""
+    months = pd.date_range("2023-01-01", "2026-06-01", freq="MS")
+    tables = book(
+        ("b", "2025-03-10", "closure"), ("c", "2025-08-10", "closure"), ("a", "2025-09-01", "drawing", 5)
+    )
+    tables["facilities"] = pd.DataFrame(
+        {"client_id": np.repeat(list("abc"), len(months)), "facility_id": "f", "month": np.tile(months, 3)}
+    )
+    tables["interactions"] = tables["facilities"].query("month < '2025-05-01'").assign(balance_amount=1.0)
+    y = build_labels(tables, SCHEMA, "2025-01-01")
+    assert y["exit_duration"].tolist() == [3, 2, 3]  # to 1 May, the end of the interactions
+    assert y["exit_cause"].fillna("").tolist() == ["", "hard_attrition", ""]
+    assert y["bad"].tolist() == [0.0, 0.0, 0.0]
+    assert y["need_duration"].tolist() == [7, 2, 7]
+    quarters = dataclasses.replace(SCHEMA, period="quarter")
+    y = build_labels(tables, quarters, "2025-01-01", horizon=4, lead=0)
+    assert y["exit_duration"].tolist() == [2, 1, 2]  # the quarter begun is taken as covered
+    told = build_labels(tables, SCHEMA, "2025-01-01", data_end="2026-07-01")
+    assert told["exit_duration"].tolist() == [12, 2, 7]
+
+
 def test_without_events_silent_attrition_is_still_observed() -> None:
     tables = silent_book()
     del tables["events"]

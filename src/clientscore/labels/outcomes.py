@@ -9,7 +9,9 @@ every window; an event dated on the day the lead gap ends lies inside the gap::
       ]              ]              ]              ]      a day on a mark belongs to the part on its left
 
 Only whole periods up to the end of the data are observed: an event in a period that the data cover in part
-is not counted, for the clients without an event in it are not either.
+is not counted, for the clients without an event in it are not either. Exits are observed no longer than
+``interactions`` are, where there is such a table: after it, a client that went silent would count as one
+that stayed.
 
 Silent attrition is no row of the table of events: it is found in ``interactions`` by `SilentRule`.
 """
@@ -78,7 +80,8 @@ def build_labels(
     include : iterable of str, default None
         Ids of prospects to add to the clients at risk.
     data_end : date or str, default None
-        The day up to which the book is known; None takes it from the tables (``timeline.data_end``).
+        The day up to which the book is known, ``interactions`` included; None takes both ends from the
+        tables (``timeline.data_end``).
 
     Returns
     -------
@@ -123,6 +126,7 @@ def build_labels(
     book = conform_tables(tables, schema)
     lag = schema.publication_lag_days
     end = end_of_data(book, lag) if data_end is None else as_of_list(data_end)[0][0]
+    quiet = end if data_end is not None else _end_of_silence(book, schema, end)
     outcomes = _Outcomes.read(book, schema)
     seen = {name: frame for name, frame in book.items() if name in ("clients", "events")}
     groups, parts = [], []
@@ -130,9 +134,11 @@ def build_labels(
         ids = population(visible(seen, date, lag), date, schema.exit_events, include)
         marks = [add_periods(date, lead + k, schema.period) for k in range(horizon + 1)]
         edges = np.array([mark.to_datetime64() for mark in marks]).astype(_US)
-        observed = 0 if pd.isna(end) else int(np.sum(edges[1:] <= end.to_datetime64()))
+        observed, heard = (
+            0 if pd.isna(day) else int(np.sum(edges[1:] <= day.to_datetime64())) for day in (end, quiet)
+        )
         groups.append(ids)
-        parts.append(outcomes.label(ids, date.to_datetime64().astype(_US), edges, observed))
+        parts.append(outcomes.label(ids, date.to_datetime64().astype(_US), edges, observed, heard))
     columns = {name: np.concatenate([part[name] for part in parts]) for name in _COLUMNS}
     return pd.DataFrame(columns, index=output_index(groups, dates, scalar)).astype(_COLUMNS)
 
@@ -196,11 +202,12 @@ class _Outcomes:
         )
 
     def label(
-        self, ids: pd.Index, date: np.datetime64, edges: np.ndarray, observed: int
+        self, ids: pd.Index, date: np.datetime64, edges: np.ndarray, observed: int, heard: int
     ) -> dict[str, np.ndarray]:
         """Return the labels of clients at one date.
 
-        `edges` are the end of the gap and of each period; `observed` counts the periods the data cover.
+        `edges` are the end of the gap and of each period; `observed` counts the periods the data cover, and
+        `heard` those in which silent attrition would show.
         """
         rows = self.clients.get_indexer(ids)
         horizon = len(edges) - 1
@@ -209,7 +216,7 @@ class _Outcomes:
         bad = np.where((final >= 1) & (final <= horizon) & self.exit_bad[rows], 1.0, 0.0)
         bad[(final == 0) | open_window] = np.nan
         part = {"bad": bad}
-        part |= self._exits(rows, date, edges, final, observed)
+        part |= self._exits(rows, date, edges, final, heard)
         part |= self._needs(rows, edges, final, observed)
         return part
 
@@ -271,6 +278,21 @@ class _Outcomes:
             "need_amount": np.where(needs, amount[rows], np.nan),
             "need_product": _where(needs, product[rows]),
         }
+
+
+def _end_of_silence(
+    book: Mapping[str, pd.DataFrame], schema: ClientSchema, end: pd.Timestamp
+) -> pd.Timestamp:
+    """Return the end of the last period that interactions reach, at most `end`; `end` without any."""
+    months = end_of_data(
+        {"interactions": book.get("interactions", pd.DataFrame())}, schema.publication_lag_days
+    )
+    if pd.isna(months):
+        return end
+    last = (months - pd.Timedelta(days=1)).to_period(
+        {"month": "M", "quarter": "Q", "year": "Y"}[schema.period]
+    )
+    return min(end, pd.Timestamp((last + 1).start_time))
 
 
 def _period(when: np.ndarray, edges: np.ndarray) -> np.ndarray:
