@@ -116,7 +116,6 @@ def out_of_time(
         *_score_rows(fitted, X, y, past, truth),
         *_churn_rows(fitted, X, y, past, truth),
         *_need_rows(fitted, X, y, past, truth),
-        *_amount_rows(fitted, X, y, past, truth),
     ]
     return OutOfTime(pd.DataFrame(rows, columns=_COLUMNS), fitted, test)
 
@@ -190,61 +189,49 @@ def _need_rows(
     forecast = model.need_.predict(X.loc[target.index])
     p = forecast[f"need_probability_{horizon}{model.schema_.period[0]}"]
     known = _column(truth, "need_probability_12m")
-    return _probability_rows("need 12m", target["event"].eq(NEED), p, base, "Aalen-Johansen", known)
+    rows = _probability_rows("need 12m", target["event"].eq(NEED), p, base, "Aalen-Johansen", known)
+    return rows + _amount_rows(target, before, forecast, model.need_.coverage, truth)
 
 
 def _amount_rows(
-    model: ClientModel, X: pd.DataFrame, y: pd.DataFrame, past: pd.DataFrame, truth: pd.DataFrame | None
+    target: pd.DataFrame,
+    before: pd.DataFrame,
+    forecast: pd.DataFrame,
+    wanted_coverage: float,
+    truth: pd.DataFrame | None,
 ) -> list[tuple[Any, ...]]:
     """Return the amount given need beside constant quantiles, and the expected amount beside zero."""
-    if model.need_ is None:
-        return []
-    target, before = need_target(y), need_target(past)
-    forecast = model.need_.predict(X.loc[target.index])
     given = target["event"].eq(NEED).to_numpy()
     amounts = target["amount"][given].to_numpy()
-    if not len(amounts):
+    n = len(amounts)
+    if not n:
         return []
     constants = before.loc[before["event"].eq(NEED), "amount"]
+    tail = (1 - wanted_coverage) / 2
+    low, middle, high = (np.full(n, constants.quantile(level)) for level in (tail, 0.5, 1 - tail))
     inside = forecast[given]
-    coverage = interval_coverage(amounts, inside["amount_lower"], inside["amount_upper"]).at[
-        "all", "coverage"
-    ]
-    tail = (1 - model.need_.coverage) / 2
-    flat = interval_coverage(
-        amounts,
-        np.full(len(amounts), constants.quantile(tail)),
-        np.full(len(amounts), constants.quantile(1 - tail)),
-    ).at["all", "coverage"]
+    covered = _coverage(amounts, inside["amount_lower"], inside["amount_upper"])
+    flat = _coverage(amounts, low, high)
+    missed, flat_missed = (pinball(amounts, guess, 0.5) for guess in (inside["amount_median"], middle))
+    measure = f"coverage of the {100 * wanted_coverage:g} % interval"
     rows: list[tuple[Any, ...]] = [
-        ("amount", "coverage of the 90 % interval", coverage, flat, "constant quantiles", None, len(amounts)),
-        (
-            "amount",
-            "pinball of the median",
-            pinball(amounts, inside["amount_median"], 0.5),
-            pinball(amounts, np.full(len(amounts), constants.median()), 0.5),
-            "constant median",
-            None,
-            len(amounts),
-        ),
+        ("amount", measure, covered, flat, "constant quantiles", None, n),
+        ("amount", "pinball of the median", missed, flat_missed, "constant median", None, n),
     ]
     known = _column(truth, "need_amount_expected")
     if known is not None:
         judged = known.loc[target.index].notna().to_numpy()
         target, forecast, given = target[judged], forecast[judged], given[judged]
     realized = np.where(given, target["amount"].fillna(0), 0.0)
-    rows.append(
-        (
-            "amount",
-            "RMSE of the expected amount",
-            _rmse(realized, forecast["amount_expected"].to_numpy()),
-            _rmse(realized, np.zeros(len(realized))),
-            "zero",
-            None if known is None else _rmse(realized, known.loc[target.index].to_numpy()),
-            len(realized),
-        )
-    )
+    error = _rmse(realized, forecast["amount_expected"].to_numpy())
+    zero = _rmse(realized, np.zeros(len(realized)))
+    oracle = None if known is None else _rmse(realized, known.loc[target.index].to_numpy())
+    rows.append(("amount", "RMSE of the expected amount", error, zero, "zero", oracle, len(realized)))
     return rows
+
+
+def _coverage(amounts: np.ndarray, lower: Any, upper: Any) -> float:
+    return float(interval_coverage(amounts, lower, upper).at["all", "coverage"])
 
 
 def _base_incidence(target: pd.DataFrame, causes: list[str], horizon: int) -> float:
