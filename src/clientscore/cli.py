@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from clientscore._files import replacing
 from clientscore.assessment import ClientModel
 from clientscore.bundle import load_model, save_model
 from clientscore.datasets import load_sample, make_portfolio, write_portfolio
@@ -121,8 +122,8 @@ def validate(
     checked = validate_clients(read_tables(folder, chosen), chosen, as_of=as_of)
     _show_validation(console, checked)
     if rejects is not None:
-        rejects.parent.mkdir(parents=True, exist_ok=True)
-        checked.rejects.astype("str").to_parquet(rejects, index=False)
+        with replacing(rejects) as temporary:
+            checked.rejects.astype("str").to_parquet(temporary, index=False)
     checked.raise_if(max_share=max_reject_share)
 
 
