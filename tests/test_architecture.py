@@ -155,6 +155,8 @@ def faults_of_import(module: Module, target: str, names: tuple[str, ...], *, rel
         fault = f"imports up: {home} (floor {here}) from {room} (floor {there})"
     elif there == here:
         fault = f"imports sideways: {home} from {room} (both floor {here})"
+    elif [part for part in (*target.split(".")[2:], *names) if part.startswith("_")]:
+        fault = f"reaches into room {room!r}; take a name that the room shows"
     return [fault] if fault else []
 
 
@@ -323,6 +325,9 @@ def plant(folder: Path, files: dict[str, str]) -> Path:
             "features.deep.a:2: reaches room 'labels'",
         ),
         ({"additive/card.py": "from clientscore.hazard import X"}, "imports up: additive"),
+        ({"hazard.py": "from clientscore.additive._card import Term"}, "reaches into room 'additive'"),
+        ({"hazard.py": "from clientscore.additive import _card"}, "reaches into room 'additive'"),
+        ({"hazard.py": "import clientscore.additive._card"}, "reaches into room 'additive'"),
         ({"novelty.py": "import os"}, "room 'novelty' stands on no floor"),
         ({"cli.py": "from clientscore.novelty import x"}, "'novelty', which stands on no floor"),
         ({"exceptions.py": "from clientscore._checks import x"}, "imports up: exceptions"),
