@@ -33,7 +33,7 @@ def brute_force(good, bad, trend, max_bins, min_weight):
     st.integers(2, 5),
     st.sampled_from([0.0, 5.0, 25.0]),
 )
-def test_the_programme_finds_what_trying_everything_finds(cells, trend, max_bins, min_weight):
+def test_the_program_finds_what_trying_everything_finds(cells, trend, max_bins, min_weight):
     good, bad = np.array(cells, dtype=float).T
     if not good.sum() or not bad.sum():
         return

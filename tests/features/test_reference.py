@@ -33,7 +33,7 @@ def test_one_client_alone_is_its_own_middle():
     assert reference_of([7.0]).rank("roa", np.array([7.0]), DATE) == pytest.approx([0.5])
 
 
-def test_ties_take_the_middle_of_their_ranks_and_neighbours_do_not():
+def test_ties_take_the_middle_of_their_ranks_and_neighbors_do_not():
     population = [0.0] * 600 + list(np.linspace(1, 2, 400))
     ranks = reference_of(population).rank("roa", np.array([-1.0, 0.0, 1e-9, 1.5, 9.0]), DATE)
     assert ranks == pytest.approx([0.0, 0.3, 0.6, 0.8, 1.0], abs=0.006)

@@ -9,7 +9,7 @@
 :class:`AdditiveCard`     the model: data that JSON can carry; scoring, contributions, calibration
 :class:`FeatureBins`      how a value of one feature becomes a row number
 :func:`learn_boosted`     bagged boosting of depth 2, folded without loss, purified
-:func:`learn_woe`         weight of evidence over bins from an exact dynamic programme, logistic
+:func:`learn_woe`         weight of evidence over bins from an exact dynamic program, logistic
 ========================  ==========================================================================
 """
 

@@ -1,4 +1,4 @@
-"""The best way to merge neighboring bins: an exact dynamic programme."""
+"""The best way to merge neighboring bins: an exact dynamic program."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def learn_woe(
 ) -> AdditiveCard:
     """Learn a scorecard: prebins, exact optimal merging, weight of evidence, logistic regression.
 
-    Numbers are cut into (weighted) quantile prebins, which an exact dynamic programme merges into the bins of
+    Numbers are cut into (weighted) quantile prebins, which an exact dynamic program merges into the bins of
     the largest information value under the trend, size and number asked for; levels of a category are merged
     in the order of their bad rate.  Missing is a bin of its own with its own weight of evidence.  A feature
     whose coefficient has the wrong sign (evidence of bad that lowers the log-odds) is taken out, the worst

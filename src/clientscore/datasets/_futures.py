@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ._book import Book
 
-_LABELLED = 24_000  # client-paths labelled at a time
+_LABELED = 24_000  # client-paths labeled at a time
 # The rule of silent attrition looks back twelve months from the first low one, so this is past enough for a
 # client that is not in a run-off at the date.
 _MEMORY = 24
@@ -122,7 +122,7 @@ def _ratio(hits: Array, trials: Array) -> Array:
 
 @dataclass(frozen=True)
 class _Group:
-    """Clients labelled together: their numbers, and the first month of the past they need."""
+    """Clients labeled together: their numbers, and the first month of the past they need."""
 
     clients: Array
     since: int
@@ -222,7 +222,7 @@ class FutureLabels:
 
 
 def simulate_futures(
-    labeller: FutureLabels,
+    labeler: FutureLabels,
     places: Array,
     n: int,
     *,
@@ -233,17 +233,17 @@ def simulate_futures(
 ) -> Futures:
     """Simulate, label and average `n` futures."""
     horizons = (*(h for h in (3, 6) if h < horizon), horizon)
-    sums = _Sums(labeller.ids, horizons, labeller.schema)
+    sums = _Sums(labeler.ids, horizons, labeler.schema)
     kept: list[pd.DataFrame] = []
     n_clients = len(places)
-    at_once = max(1, _LABELLED // max(1, n_clients))
-    for block in simulate_on(labeller.book, labeller.month, places, n, lead + horizon, seed):
+    at_once = max(1, _LABELED // max(1, n_clients))
+    for block in simulate_on(labeler.book, labeler.month, places, n, lead + horizon, seed):
         for begin in range(0, block.shape[1], at_once):
             part = block.between(begin, begin + at_once)
-            y = labeller.labels(part, horizon, lead)
+            y = labeler.labels(part, horizon, lead)
             sums.add(y, part.default_chance[lead:].sum(axis=0))
             if keep_labels:
                 rows = range(0, len(y), n_clients)
-                kept += [y.iloc[first : first + n_clients].set_axis(labeller.ids) for first in rows]
+                kept += [y.iloc[first : first + n_clients].set_axis(labeler.ids) for first in rows]
     paths = pd.concat(sums.paths, ignore_index=True)
-    return Futures(labeller.as_of, n, paths, tuple(kept), sums.mean())
+    return Futures(labeler.as_of, n, paths, tuple(kept), sums.mean())

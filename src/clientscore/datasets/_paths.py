@@ -1,4 +1,4 @@
-"""Paths of a book from a date on: what will happen, many times, before it is labelled."""
+"""Paths of a book from a date on: what will happen, many times, before it is labeled."""
 
 from __future__ import annotations
 

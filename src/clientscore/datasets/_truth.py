@@ -176,9 +176,9 @@ class Truth:
         month = self._month(as_of)
         places = np.flatnonzero(self.book.joined[self.book.client[month]] < month)
         schema = ClientSchema.default() if schema is None else schema
-        labeller = FutureLabels(self.book, self.tables["clients"], month, places, schema)
+        labeler = FutureLabels(self.book, self.tables["clients"], month, places, schema)
         return simulate_futures(
-            labeller,
+            labeler,
             places,
             int(n),
             horizon=horizon,
