@@ -181,6 +181,4 @@ def _mean_before(statements: Statements, values: Numbers) -> Numbers:
 
 
 def _age_days(view: View, statements: Statements) -> Numbers:
-    day = statements.of_current(statements.end_day.astype(np.float64))
-    as_of = float(view.as_of.to_datetime64().astype("datetime64[D]").astype(np.int64))
-    return as_of - day
+    return view.day - statements.of_current(statements.end_day.astype(np.float64))

@@ -7,6 +7,7 @@ archived and opened in ten years.
 from __future__ import annotations
 
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -19,7 +20,6 @@ from ._tables import compact, figure_table
 
 if TYPE_CHECKING:
     import os
-    from pathlib import Path
 
 __all__ = ["portfolio"]
 
@@ -82,7 +82,7 @@ def portfolio(
     )
     with replacing(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
-    return type(temporary)(path)
+    return Path(path)
 
 
 def _frame(result: Any) -> pd.DataFrame:
