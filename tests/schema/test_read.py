@@ -161,3 +161,19 @@ def test_a_table_written_and_read_again_is_the_same(tmp_path: Path) -> None:
     accepted.to_csv(tmp_path / "clients.csv", index=False)
     again = validate_clients(read_tables(tmp_path), SCHEMA).accepted["clients"]
     pd.testing.assert_frame_equal(again, accepted)
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
+def test_cells_may_stand_between_other_marks(tmp_path: Path, mark: str) -> None:
+    text = '客户编号,客户名称,关系备注\n00123,"甲,乙;丙",x\n'.replace(",", mark, 2)
+    text = text.replace("00123,", f"00123{mark}").replace('",x', f'"{mark}x')
+    put(tmp_path, "客户.csv", text, encoding="utf-8-sig")
+    frame = read_tables(tmp_path)["clients"]
+    assert frame.columns.tolist() == ["客户编号", "客户名称", "关系备注"]
+    assert frame.iloc[0].tolist() == ["00123", "甲,乙;丙", "x"]
+
+
+def test_an_unknown_encoding_is_named(tmp_path: Path) -> None:
+    put(tmp_path, "clients.csv", "client_id\na\n")
+    with pytest.raises(InvalidParameterError, match=r"encoding must be one such as .* got 'klingon'"):
+        read_tables(tmp_path, encoding="klingon")

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from clientscore._checks import did_you_mean
-from clientscore.exceptions import DataError, MissingColumnError, SchemaError
+from clientscore.exceptions import DataError, InvalidParameterError, MissingColumnError, SchemaError
 
+from .client import ClientSchema
 from .coerce import Coerced, coerce, empty_column
 from .names import Names, fold, match_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from .client import ClientSchema
-    from .spec import TableSpec
+    from .spec import ColumnSpec, TableSpec
 
 __all__ = ["conform_tables"]
 
@@ -82,6 +81,7 @@ def match_tables(
     tables: Mapping[str, pd.DataFrame], schema: ClientSchema
 ) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:
     """Return the tables under canonical names, and why others are ignored."""
+    _check_arguments(tables, schema)
     names = {fold(alias): name for name, table in schema.tables.items() for alias in (name, *table.aliases)}
     named: dict[str, pd.DataFrame] = {}
     given: dict[str, str] = {}
@@ -104,6 +104,20 @@ def match_tables(
     return {name: named[name] for name in schema.tables if name in named}, ignored
 
 
+def _check_arguments(tables: Any, schema: Any) -> None:
+    """Raise unless the tables are frames by name and the schema is one."""
+    if not isinstance(schema, ClientSchema):
+        raise InvalidParameterError(
+            f"schema must be a ClientSchema; got {schema!r}. Give ClientSchema.default() or "
+            'ClientSchema.from_toml("schema.toml").'
+        )
+    if isinstance(tables, pd.DataFrame) or not isinstance(tables, Mapping):
+        raise SchemaError(
+            f'tables must be frames by name, such as {{"clients": frame}}; got {type(tables).__name__}. '
+            "Of a folder, give read_tables(folder, schema)."
+        )
+
+
 def match_table_columns(frame: pd.DataFrame, table: TableSpec) -> Names:
     """Match the columns of one table."""
     return match_columns(frame.columns, {c.name: c.aliases for c in table.columns}, table.rename)
@@ -121,7 +135,7 @@ def coerce_columns(
         own = matched.found.get(spec.name)
         if own is None:
             if spec.required and not empty:
-                absent.append(f"column {spec.name!r} is missing.{did_you_mean(spec.name, spare)}")
+                absent.append(f"column {spec.name!r} is missing.{_remedy(frame, spec, spare)}")
         elif own not in repeated:
             column = coerce(frame[own], spec)
             columns[spec.name] = column
@@ -129,6 +143,14 @@ def coerce_columns(
                 shown = repr(own) if own == spec.name else f"{own!r} (read as {spec.name!r})"
                 wrong.append(f"column {shown} {column.column_fault}")
     return columns, wrong, absent
+
+
+def _remedy(frame: pd.DataFrame, spec: ColumnSpec, spare: list[str]) -> str:
+    """Say where a missing column may be: in the index, or under a name much like it."""
+    levels = {fold(level) for level in frame.index.names if level is not None}
+    if levels & {fold(name) for name in (spec.name, *spec.aliases)}:
+        return " It stands in the index: give frame.reset_index()."
+    return did_you_mean(spec.name, spare)
 
 
 def assemble(frame: pd.DataFrame, table: TableSpec, columns: Mapping[str, Coerced]) -> pd.DataFrame:

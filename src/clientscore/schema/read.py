@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from clientscore._checks import check_option, did_you_mean
-from clientscore.exceptions import DataNotFoundError, SchemaError
+from clientscore.exceptions import DataNotFoundError, InvalidParameterError, SchemaError
 
 from .client import ClientSchema
 from .names import fold, match_columns
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["read_tables"]
 
 _MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
+_DELIMITERS = (",", ";", "\t", "|")
 _SUFFIXES = (".parquet", ".csv")
 
 
@@ -55,8 +57,9 @@ def read_tables(
     Returns
     -------
     dict of str to DataFrame
-        Canonical table name -> the file's own columns. In CSV files every cell is read as text, so "00123"
-        and "NA" survive as ids; then numbers are parsed, and text that is no number stays text, to be
+        Canonical table name -> the file's own columns. The cells of CSV files stand between commas,
+        semicolons, tabs or bars, whichever the header has most of; each is read as text, so "00123" and "NA"
+        survive as ids; then numbers are parsed, and text that is no number stays text, to be
         rejected by its row. "", NA, NaN, null and None are missing in numbers, dates and flags; only "" is
         missing in ids and words.
 
@@ -64,11 +67,14 @@ def read_tables(
     ------
     DataNotFoundError
         When the folder is not there or holds no table.
+    InvalidParameterError
+        When a mark or the encoding is none that is known.
     SchemaError
         When two files are one table, a header repeats a column, or a file cannot be read; all are listed.
     """
     check_option("decimal", decimal, (".", ","))
     check_option("thousands", thousands, tuple(m for m in ("", ",", ".", " ", "'") if m != decimal))
+    _check_encoding(encoding)
     schema = ClientSchema.default() if schema is None else schema
     files, faults = _table_files(Path(folder), schema)
     tables = {}
@@ -90,6 +96,16 @@ def read_tables(
     if faults:
         raise SchemaError(f"the tables in {folder} cannot be read.", faults)
     return tables
+
+
+def _check_encoding(encoding: str) -> None:
+    """Raise unless Python knows the encoding."""
+    try:
+        codecs.lookup(encoding)
+    except (LookupError, TypeError):
+        raise InvalidParameterError(
+            f'encoding must be one such as "utf-8-sig" or "gb18030"; got {encoding!r}.'
+        ) from None
 
 
 def _table_files(folder: Path, schema: ClientSchema) -> tuple[dict[str, Path], list[str]]:
@@ -120,7 +136,10 @@ def _table_files(folder: Path, schema: ClientSchema) -> tuple[dict[str, Path], l
 def _read_text(path: Path, encoding: str) -> pd.DataFrame:
     """Return a CSV file with every cell as text."""
     with path.open(encoding=encoding, newline="") as stream:
-        header = next(csv.reader(stream), [])
+        first = stream.readline()
+        mark = max(_DELIMITERS, key=first.count)  # the first of equals, so a comma where there is none
+        stream.seek(0)
+        header = next(csv.reader(stream, delimiter=mark), [])
     repeated = sorted({name for name in header if header.count(name) > 1})
     if repeated:
         raise SchemaError(f"{path.name} repeats the columns {', '.join(map(repr, repeated))} in its header")
@@ -129,7 +148,7 @@ def _read_text(path: Path, encoding: str) -> pd.DataFrame:
     arrow = arrow_csv.read_csv(
         path,
         read_options=arrow_csv.ReadOptions(encoding=encoding),
-        parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
+        parse_options=arrow_csv.ParseOptions(delimiter=mark, newlines_in_values=True),
         convert_options=arrow_csv.ConvertOptions(
             column_types={name: pa.string() for name in header},
             null_values=[""],

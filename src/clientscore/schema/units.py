@@ -16,6 +16,7 @@ __all__ = ["unit_notes"]
 JUMP = 200.0
 MISMATCH = 0.05
 RATIO = 20.0
+SMALL_RATIO = 1 / 2000
 Note = tuple[str, str, str, int, str]
 
 
@@ -69,7 +70,7 @@ def _scale(statements: pd.DataFrame | None, facilities: pd.DataFrame | None) -> 
     per_month = facilities.groupby(["client_id", "month"])["limit_amount"].sum()
     limits = per_month.groupby(level=0).median()
     ratio = (limits / assets.where(assets > 0)).replace([np.inf, 0], np.nan).dropna()
-    if ratio.empty or ratio.median() <= RATIO:
+    if ratio.empty or SMALL_RATIO <= ratio.median() <= RATIO:
         return []
     note = f"limits are {ratio.median():g} times total assets in the median; are both in one unit?"
     return [("facilities", "limit_amount", note, len(ratio), "")]
