@@ -411,3 +411,18 @@ def test_classes_may_be_words(data):
     assert set(scorer.predict(X)) == {"paid", "paid late"}
     copy = ClientScorer.from_state(scorer.to_state())
     assert copy.predict(X).tolist() == scorer.predict(X).tolist()
+
+
+@pytest.mark.parametrize("dated", [True, False])
+def test_rows_of_a_client_are_held_out_together(dated):
+    """Outcomes that belong to the client and to no feature cannot be foretold of a client never seen."""
+    rng = np.random.default_rng(0)
+    ids = np.repeat([f"{c:03d}" for c in range(300)], 6)
+    X = pd.DataFrame(np.repeat(rng.normal(size=(300, 3)), 6, axis=0), columns=FEATURES[:3])
+    dates = np.tile(pd.date_range("2020-01-01", periods=6, freq="QS"), 300)
+    X.index = pd.MultiIndex.from_arrays([ids, dates]) if dated else pd.Index(ids)
+    X.index.names = ["client_id", "as_of"] if dated else ["client_id"]
+    y = np.repeat(rng.random(300) < 0.3, 6)
+    report = ClientScorer(n_bags=2, random_state=0).fit(X, y).report_
+    assert max(report.rounds) < 100
+    assert 1 - report.loss / report.base_loss < 0.05

@@ -176,3 +176,18 @@ def test_previous_tiers_are_shown(small_book, small_model: ClientModel, small_re
     assert len(shown) > 100
     assert shown.equals(before.set_index("client_id")["tier"].reindex(shown.index).rename("tier_previous"))
     assert small_result.frame()["tier_previous"].isna().all()
+
+
+def test_a_clients_rows_stay_together_whatever_the_index_is_called() -> None:
+    """A bag that has seen a held-out client under another date would find any noise foreseeable."""
+    rng = np.random.default_rng(0)
+    dates = pd.date_range("2020-01-01", periods=6, freq="QS")
+    index = pd.MultiIndex.from_product([[f"c{i:03d}" for i in range(300)], dates])
+    X = pd.DataFrame(np.repeat(rng.normal(size=(300, 3)), 6, axis=0), index=index, columns=list("abc"))
+    outcomes = pd.DataFrame({"bad": np.repeat(rng.random(300) < 0.3, 6).astype(float)}, index=index)
+    named = [X.rename_axis(names) for names in (["client_id", "as_of"], ["company", "date"])]
+    models = [
+        ClientModel(random_state=0).fit_features(frame, outcomes.set_axis(frame.index)) for frame in named
+    ]
+    assert models[0].model_version_ == models[1].model_version_
+    assert np.ptp(models[1].assess_features(named[1]).frame()["pd"]) < 0.3

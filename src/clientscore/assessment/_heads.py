@@ -67,7 +67,9 @@ def fit_scorer(
     if len(classes) == 1:
         only = classes[0].item() if hasattr(classes[0], "item") else classes[0]
         return None, f"bad is {only} in all of {int(known.sum())} rows: both classes are needed"
-    return clone(head).fit(X[known], outcomes.loc[known, "bad"], pillars=pillars), ""
+    learned = X[known]
+    groups = clients_of(learned)
+    return clone(head).fit(learned, outcomes.loc[known, "bad"], groups=groups, pillars=pillars), ""
 
 
 def fit_churn(head: ChurnModel, X: pd.DataFrame, outcomes: pd.DataFrame) -> tuple[ChurnModel | None, str]:
@@ -82,7 +84,7 @@ def fit_churn(head: ChurnModel, X: pd.DataFrame, outcomes: pd.DataFrame) -> tupl
     if words and not events.isin(list(head.churn_causes)).any():
         causes = ", ".join(map(str, head.churn_causes))
         return None, f"no client of {len(target)} rows left for a cause of churn ({causes})"
-    return clone(head).fit(X.loc[target.index], target), ""
+    return clone(head).fit(X.loc[target.index], target, groups=clients_of(target)), ""
 
 
 def fit_need(
@@ -101,4 +103,9 @@ def fit_need(
             f"{amounts} of {len(target)} rows hold a drawing with its amount; at least {_MIN_AMOUNTS} are "
             "needed. Check which events the schema counts as drawings"
         )
-    return clone(head).fit(X.loc[target.index], target), ""
+    return clone(head).fit(X.loc[target.index], target, groups=clients_of(target)), ""
+
+
+def clients_of(frame: pd.DataFrame) -> pd.Index:
+    """Return the client of each row, the first level whatever its name: no bag may have one on both sides."""
+    return frame.index.get_level_values(0)

@@ -114,7 +114,7 @@ def client_groups(X: pd.DataFrame, groups: ArrayLike | None) -> NDArray[Any] | N
         if found.shape != (len(X),):
             raise DataError(f"groups must hold one value for each of the {len(X)} rows of X.")
         return found
-    if isinstance(X.index, pd.MultiIndex) and "client_id" in X.index.names:
+    if "client_id" in X.index.names:
         return np.asarray(X.index.get_level_values("client_id"))
     return None
 
