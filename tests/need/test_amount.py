@@ -35,6 +35,17 @@ def test_quantiles_rise_with_the_level(seed, n):
     assert (groups["pooled"] == (groups["rows"] < 30)).all()
 
 
+@pytest.mark.parametrize(("n", "coverage"), [(60, 0.99), (32, 0.95), (200, 0.99)])
+def test_a_wide_interval_from_few_rows_holds_what_it_promises(n, coverage):
+    held = []
+    for seed in range(60):
+        z = np.random.default_rng(seed).normal(size=n)
+        _, ends, groups = _calibrate(z, np.zeros(n, dtype=int), coverage)
+        held.append(np.diff(stats.norm.cdf(ends[0]))[0])
+    assert np.mean(held) > coverage - 0.004
+    assert groups.loc["calm", "method"] == ("conformal" if (n + 1) * (1 - coverage) / 2 >= 1 else "normal")
+
+
 def test_small_groups_are_pooled_and_said():
     z = np.random.default_rng(0).normal(size=200)
     group = np.repeat([0, 1, 2], [100, 90, 10])

@@ -223,17 +223,22 @@ def _latest_rows(index: pd.Index) -> NDArray[np.bool_]:
 
 
 def _calibrate(z: Floats, group: Ints, coverage: float) -> tuple[Floats, Floats, pd.DataFrame]:
-    """Quantiles of z by group; groups with too few rows take those of all."""
+    """Quantiles of z by group; groups with too few rows take those of all.
+
+    An order statistic can bound a tail only where (n + 1) tail >= 1: fewer rows have no rank so far out, and
+    their extremes would hold less than was promised.
+    """
     tail = (1.0 - coverage) / 2.0
+    least = max(_MIN_GROUP, int(np.ceil(1.0 / tail - 1e-9)) - 1)
     quantiles = np.empty((_N_GROUPS, len(_LEVELS)))
     ends = np.empty((_N_GROUPS, 2))
     rows, pooled, method = [], [], []
     for number in range(_N_GROUPS):
         own = z[group == number]
         rows.append(len(own))
-        pooled.append(len(own) < _MIN_GROUP)
+        pooled.append(len(own) < least)
         sample = z if pooled[-1] else own
-        exact = len(sample) >= _MIN_GROUP
+        exact = len(sample) >= least
         method.append("conformal" if exact else "normal")
         rank = _conformal if exact else _normal
         quantiles[number] = rank(sample, _LEVELS)

@@ -61,8 +61,9 @@ class FinancingNeedForecaster(BaseEstimator):
     amount_ : AmountModel
         The amount given need.
     interval_groups_ : DataFrame
-        Index group (calm, middle, noisy): rows (calibration), pooled (fewer than 30 rows: quantiles of all),
-        method ("conformal"; "normal" where fewer than 30 rows are left in all), smearing.
+        Index group (calm, middle, noisy): rows (calibration), pooled (too few rows: quantiles of all), method
+        ("conformal"; "normal" where all rows are too few), smearing. Too few are fewer than 30, and fewer
+        than 2 / (1 - coverage) - 1, such as 199 for a coverage of .99.
     products_ : DataFrame or None
         Share of each product by purpose; None when the target has no product.
     feature_names_in_ : ndarray of str
