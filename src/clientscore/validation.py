@@ -11,7 +11,7 @@ from sklearn.base import clone
 
 from clientscore._words import NEED
 from clientscore.exceptions import DataError
-from clientscore.features import build_features, build_reference
+from clientscore.features import build_features
 from clientscore.labels import build_labels, churn_target, need_target
 from clientscore.metrics import aalen_johansen, auc, brier, interval_coverage, log_loss, pinball
 from clientscore.schema import ClientSchema, validate_clients
@@ -105,8 +105,7 @@ def out_of_time(
         raise DataError(f"No training window had closed by {test:%Y-%m-%d}; choose a later test date.")
     fitted.fit(tables, as_of=train)
     when = [test]
-    reference = build_reference(accepted, schema, when)
-    X = build_features(accepted, schema, when, reference=reference)
+    X = build_features(accepted, schema, when)
     y = build_labels(accepted, schema, when, horizon=horizon, lead=fitted.lead)
     past = build_labels(accepted, schema, train, horizon=horizon, lead=fitted.lead)
     if y["bad"].isna().all():

@@ -41,7 +41,7 @@ def check_settings(settings: Mapping[str, Any]) -> None:
     n_jobs, seed = settings["n_jobs"], settings["random_state"]
     if n_jobs is not None and (not _is_whole(n_jobs) or n_jobs == 0):
         faults.append(f"n_jobs must be a whole number other than 0, or None; got {n_jobs!r}.")
-    if not (seed is None or isinstance(seed, np.random.RandomState) or (_is_whole(seed) and seed >= 0)):
+    if not (seed is None or (_is_whole(seed) and seed >= 0)):  # a generator would not fit into a model file
         faults.append(f"random_state must be a whole number of at least 0, or None; got {seed!r}.")
     if faults:
         raise InvalidParameterError("ClientModel cannot use its settings.", faults)

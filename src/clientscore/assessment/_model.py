@@ -158,7 +158,6 @@ class ClientModel(BaseEstimator):
         context = build_context(accepted, self.schema_, list(dates))
         self.fit_features(X, outcomes, context=context)
         self.reference_ = reference
-        self.model_version_ = digest(self._content())[:12]
         return self
 
     def training_dates(self, tables: Mapping[str, pd.DataFrame]) -> pd.DatetimeIndex:
@@ -291,7 +290,6 @@ class ClientModel(BaseEstimator):
             raise InvalidParameterError(f"as_of must be one date; got {len(dates)}. Call assess for each.")
         report = validate_clients(tables, self.schema_)
         accepted, when = report.accepted, [dates[0]]
-        reference = reference or build_reference(accepted, self.schema_, when)
         warn_if_stale(accepted, self.schema_, dates[0])
         X = build_features(accepted, self.schema_, when, reference=reference)
         context = build_context(accepted, self.schema_, when)

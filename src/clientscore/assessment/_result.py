@@ -103,18 +103,9 @@ class Assessment:
             n is no whole number of at least 0.
         """
         check_integer("n", n, low=0)
-        columns = [
-            "client_id",
-            "name",
-            "industry",
-            "tier",
-            "watch",
-            "action_value",
-            "actions",
-            "strategy_reason",
-        ]
+        columns = ["client_id", "industry", "tier", "watch", "action_value", "actions", "strategy_reason"]
         ranked = self.table.dropna(subset=["action_value"]).nlargest(n, "action_value")
-        return ranked[[column for column in columns if column in ranked]].reset_index(drop=True)
+        return ranked[columns].reset_index(drop=True)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the assessment as plain lists and dicts, ready for JSON."""
