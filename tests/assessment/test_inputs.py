@@ -42,6 +42,7 @@ def model() -> ClientModel:
         ({"n_jobs": 0}, "n_jobs must be a whole number other than 0"),
         ({"random_state": "x"}, "random_state must be a whole number of at least 0"),
         ({"random_state": -1}, "random_state must be a whole number of at least 0"),
+        ({"random_state": np.random.RandomState(0)}, "random_state must be a whole number of at least 0"),
         ({"lead": 1.5}, "lead must be a whole number of at least 0"),
     ],
 )
