@@ -346,6 +346,12 @@ def test_data_end_is_the_last_day_known() -> None:
     assert pd.isna(data_end({"clients": pd.DataFrame({"client_id": ["a"]})}, LAG))
 
 
+def test_a_statement_is_not_known_before_its_period_ends() -> None:
+    """Published in 2024 for 2025: a slip, which `validate_clients` rejects; the cut must hold without it."""
+    frame = pd.DataFrame({"period_end": dates("2025-12-31"), "published_at": dates("2024-04-30")})
+    assert known_at("statements", frame, LAG).tolist() == [pd.Timestamp("2025-12-31")]
+
+
 def test_a_few_rows_dated_far_ahead_do_not_move_the_end() -> None:
     months = pd.DataFrame({"client_id": "a", "month": pd.date_range("2024-01-01", periods=24, freq="MS")})
     months = pd.concat([months.assign(client_id=f"c{i}") for i in range(40)], ignore_index=True)

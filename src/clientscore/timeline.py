@@ -5,8 +5,9 @@ A row is visible at `as_of` when ``known_at <= as_of``:
 ===============================================================  =====================================
 table                                                            known at
 ===============================================================  =====================================
-``statements``                                                   ``published_at``; where missing,
-                                                                 ``period_end`` + the publication lag
+``statements``                                                   ``published_at``, not before ``period_end``;
+                                                                 where missing, ``period_end`` + the
+                                                                 publication lag
 ``facilities`` ``interactions`` ``projects`` ``market``          first day of the month after ``month``
 ``market_values``
 ``events``                                                       ``date``
@@ -202,7 +203,8 @@ def _known(table_name: str, frame: pd.DataFrame, publication_lag_days: int) -> n
         if "published_at" not in frame:
             return estimated
         published = _days(frame["published_at"])
-        return np.where(np.isnat(published), estimated, published)
+        # A date before the end of the period is a slip: nobody knew the period then.
+        return np.where(np.isnat(published), estimated, np.fmax(published, _days(frame["period_end"])))
     days = _days(frame[_TIME_COLUMNS[table_name][0]])
     if _TIME_COLUMNS[table_name] == ("month",):
         return np.asarray((days.astype("datetime64[M]") + 1).astype(_DAY))
