@@ -183,3 +183,8 @@ def test_a_flipped_byte_is_a_typed_error_or_changes_nothing(
         return
     # A date or an attribute in the archive's own bookkeeping: the contents are proved by their hashes.
     assert loaded.to_state()["model_version"] == small_model.model_version_
+
+
+def test_a_folder_is_no_model_file(tmp_path) -> None:
+    with pytest.raises(BundleFormatError, match=r"is a folder\. Give the model file in it"):
+        load_model(tmp_path)

@@ -44,6 +44,12 @@ def test_faults_are_listed_below_the_message() -> None:
     assert str(error) == "two faults.\n  - first\n  - second"
 
 
+def test_of_very_many_faults_the_first_are_shown() -> None:
+    error = SchemaError("many.", [f"fault {i}" for i in range(100)])
+    assert len(error.faults) == 100
+    assert str(error).splitlines()[-2:] == ["  - fault 29", "  ... and 70 more, see .faults"]
+
+
 def test_a_key_error_shows_its_message_without_quotes() -> None:
     assert str(MissingColumnError("'x' is missing.", ["a"])) == "'x' is missing.\n  - a"
 

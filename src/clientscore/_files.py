@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from contextlib import contextmanager
@@ -24,6 +25,11 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     path : path-like
         Where the file shall stand in the end. Missing folders are made.
 
+    Raises
+    ------
+    OSError
+        The folder cannot be made or written to, or `path` is one; it names `path`.
+
     Examples
     --------
     >>> import tempfile
@@ -34,8 +40,15 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     'done'
     """
     target = Path(path)
+    if target.is_dir():
+        raise IsADirectoryError(
+            errno.EISDIR, "a folder stands where the file should; give a file", str(target)
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+    try:
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+    except OSError as error:  # name the file that was asked for, not its part
+        raise OSError(error.errno, error.strerror, str(target)) from error
     os.close(handle)
     temporary = Path(name)
     temporary.chmod(0o666 & ~_umask())  # mkstemp makes files for the owner alone

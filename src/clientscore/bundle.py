@@ -138,6 +138,8 @@ def load_model(path: str | os.PathLike[str]) -> Any:
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
         raise DataNotFoundError(f"There is no model file {str(path)!r}. Save one with save_model.") from error
+    except IsADirectoryError as error:
+        raise BundleFormatError(f"{str(path)!r} is a folder. Give the model file in it.") from error
     if len(data) > MAX_BYTES:
         raise BundleFormatError(f"{str(path)!r} is larger than the {MAX_BYTES:,} bytes a model may have.")
     try:

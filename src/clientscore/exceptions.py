@@ -44,6 +44,9 @@ __all__ = [
 ]
 
 
+_SHOWN = 30  # faults in the text of an error
+
+
 class ClientScoreError(Exception):
     """Base of every error this library raises on purpose.
 
@@ -52,7 +55,8 @@ class ClientScoreError(Exception):
     message : str
         What is wrong: subject, rule, value, remedy.
     faults : sequence of str, default ()
-        All faults where there is more than one; they are listed below the message.
+        All faults where there is more than one; they are listed below the message, the first
+        30 of very many.
     """
 
     def __init__(self, message: str, faults: Sequence[str] = ()) -> None:
@@ -61,7 +65,10 @@ class ClientScoreError(Exception):
         super().__init__(message)
 
     def __str__(self) -> str:
-        return "\n".join([self.message, *(f"  - {fault}" for fault in self.faults)])
+        lines = [self.message, *(f"  - {fault}" for fault in self.faults[:_SHOWN])]
+        if len(self.faults) > _SHOWN:
+            lines.append(f"  ... and {len(self.faults) - _SHOWN} more, see .faults")
+        return "\n".join(lines)
 
 
 class InvalidParameterError(ClientScoreError, ValueError):
