@@ -283,3 +283,39 @@ def test_one_client_without_a_needed_value_or_with_a_strange_one_is_named():
         policy.assign_one(facts, [{"as_of": "2025-01-01", "tier": "Z"}])
     with pytest.raises(DataError, match="as_of must be a date; got 'soon'"):
         policy.assign_one(facts, [{"as_of": "soon", "tier": "A"}])
+
+
+@pytest.mark.parametrize(
+    ("settings", "fault"),
+    [
+        (
+            {"cutoffs": [2.0, 1.0]},
+            r"1 fault\.\n  - cutoffs must map tiers to numbers, such as {'A': 1.0}; got \[2.0",
+        ),
+        ({"pd_gates": 0.1}, "pd_gates must map tiers to numbers"),
+        ({"watch_grades": "D"}, "watch_grades must be a list of grades; got 'D'"),
+    ],
+)
+def test_settings_of_another_kind_are_faults(settings, fault):
+    with pytest.raises(PolicyError, match=fault):
+        TierPolicy(**settings)
+
+
+def test_a_policy_file_that_is_absent_or_no_table_is_named(tmp_path):
+    with pytest.raises(PolicyError, match=r"cannot be opened \(No such file or directory\)"):
+        TierPolicy.from_toml(tmp_path / "tiers.toml")
+    (tmp_path / "tiers.toml").write_text("tiers = 3")
+    with pytest.raises(PolicyError, match="must be a table of names and values; got 3"):
+        TierPolicy.from_toml(tmp_path / "tiers.toml")
+
+
+def test_an_override_must_say_in_one_way_when_it_expires():
+    overrides = pd.DataFrame({"client_id": ["1", "2"], "tier": "A", "reason": "x", "owner": "x"})
+    with pytest.raises(DataError) as error:
+        TierPolicy.default().assign(
+            book(value=[1.0]), overrides=overrides.assign(expires=["01/02/2027", None]), as_of="2026-01-01"
+        )
+    assert error.value.faults == (
+        "client 1: expires must be a date with the year first; got '01/02/2027'.",
+        "client 2: expires must be given.",
+    )

@@ -23,6 +23,9 @@ def numbers_of(frame: pd.DataFrame, name: str) -> NDArray[np.float64]:
         values: NDArray[np.float64] = frame[name].astype("float64").to_numpy()
     except (TypeError, ValueError) as error:
         raise DataError(f"{name} must hold numbers; {error}.") from error
+    infinite = int(np.isinf(values).sum())
+    if infinite:
+        raise DataError(f"{name} holds infinity in {infinite} of {len(values)} rows; make it missing.")
     return values
 
 
@@ -30,9 +33,12 @@ def number_of(client: Mapping[str, Any], name: str) -> NDArray[np.float64]:
     """Return one client's value as an array of length 1, missing where it is absent or None."""
     value = client.get(name)
     try:
-        return np.array([np.nan if value is None else float(value)])
+        number = np.nan if value is None else float(value)
     except (TypeError, ValueError) as error:
         raise DataError(f"{name} must hold a number; {error}.") from error
+    if np.isinf(number):
+        raise DataError(f"{name} must be finite; got {value!r}. Give None where it is unknown.")
+    return np.array([number])
 
 
 def ids_of(frame: pd.DataFrame) -> NDArray[np.object_]:

@@ -134,3 +134,9 @@ def test_bad_input_is_named():
         allocate(candidates.assign(hours=-2.0), {"rm_hours": 5})
     with pytest.raises(MissingColumnError, match="'value' is missing"):
         allocate(candidates.drop(columns="value"), {"rm_hours": 5})
+
+
+@pytest.mark.parametrize("capacity", [None, [("rm_hours", 5)], 5])
+def test_a_capacity_of_another_kind_is_named(capacity):
+    with pytest.raises(InvalidParameterError, match="capacity must map resources to amounts, such as"):
+        allocate(problem(3), capacity)

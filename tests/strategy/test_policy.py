@@ -78,6 +78,7 @@ def test_a_fault_names_file_line_key_and_the_nearest_name():
         ('{ ">=" = 0.40, missing', '{ "=>" = 0.40, missing', "uses '=>'; a number column takes =="),
         ('{ ">=" = 0.40, missing', '{ ">=" = true, missing', "must compare with a finite number"),
         ("hours = 3.0", "hours = -3.0", "hours must be a number of at least 0; got -3.0"),
+        ("hours = 3.0", "hours = 1e400", "hours must be a number of at least 0; got inf"),
         ('kind = "growth"', 'kind = "sales"', "kind must be one of retention, growth, risk, compliance"),
         ("{ approval = 0.30", "{ aproval = 0.30", "Did you mean 'approval'"),
         ('blocks = ["products", "growth"]', "blocks = []", "must say what to `allow` and what it `blocks`"),
@@ -161,3 +162,8 @@ def test_a_bank_can_declare_its_own_column():
     strategy = ServiceStrategy.from_text(text)
     assert "listed" in strategy.reads
     assert not strategy.check().ok  # an ordinary client that is not listed has no layer now
+
+
+def test_a_file_that_is_absent_is_named(tmp_path):
+    with pytest.raises(PolicyError, match=r"policy.toml cannot be opened \(No such file or directory\)"):
+        ServiceStrategy.from_toml(tmp_path / "policy.toml")

@@ -12,6 +12,7 @@ choice at these prices, repaired where it exceeds a capacity and filled where it
 from __future__ import annotations
 
 import html
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +23,6 @@ from clientscore._checks import check_columns, check_interval, did_you_mean
 from clientscore.exceptions import DataError, InvalidParameterError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import pandas as pd
 
 _COLUMN_OF = {"rm_hours": "hours", "budget": "cost"}
@@ -147,6 +146,10 @@ def allocate(candidates: pd.DataFrame, capacity: Mapping[str, float]) -> Allocat
 
 def _resources(candidates: pd.DataFrame, capacity: Mapping[str, float]) -> dict[str, str]:
     """Return the column of each capacity."""
+    if not isinstance(capacity, Mapping):
+        raise InvalidParameterError(
+            f'capacity must map resources to amounts, such as {{"rm_hours": 1200}}; got {capacity!r}.'
+        )
     faults = []
     for name, limit in capacity.items():
         column = _COLUMN_OF.get(name, name)
@@ -160,7 +163,7 @@ def _resources(candidates: pd.DataFrame, capacity: Mapping[str, float]) -> dict[
     if not capacity:
         faults.append("capacity must name at least one resource, such as rm_hours.")
     if faults:
-        raise InvalidParameterError(f"capacity has {len(faults)} faults.", faults)
+        raise InvalidParameterError(f"capacity has {len(faults)} fault{'s' * (len(faults) > 1)}.", faults)
     return {name: _COLUMN_OF.get(name, name) for name in capacity}
 
 

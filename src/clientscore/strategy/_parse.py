@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -150,7 +151,11 @@ class Reader:
     ) -> float:
         """Return a number of at least zero."""
         value = table.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= high:
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not (0 <= value <= high and value < math.inf)
+        ):
             limit = "of at least 0" if high == float("inf") else f"in [0, {high:g}]"
             self.faults.add((*path, key), f"must be a number {limit}; got {value!r}.")
             return default

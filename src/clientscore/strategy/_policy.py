@@ -122,10 +122,13 @@ class ServiceStrategy:
         Raises
         ------
         PolicyError
-            The file is not TOML in UTF-8, or the policy has faults; all are listed with file and line.
+            The file cannot be opened, is not TOML in UTF-8, or the policy has faults; all are listed with
+            file and line.
         """
         try:
             text = Path(path).read_text(encoding="utf-8")
+        except OSError as error:
+            raise PolicyError(f"{path} cannot be opened ({error.strerror}). Check the path.") from error
         except UnicodeDecodeError as error:
             raise PolicyError(f"{path} must be a text file in UTF-8; {error}.") from error
         return cls.from_text(text, name=Path(path).name)

@@ -132,6 +132,9 @@ def _encode_numbers(name: str, kind: Kind, series: Any) -> Column:
         word = "numbers" if kind == "number" else "true, false or missing"
         raise DataError(f"{name} must hold {word}; {error}.") from error
     if kind == "number":
+        infinite = int(np.isinf(values).sum())
+        if infinite:
+            raise DataError(f"{name} holds infinity in {infinite} of {len(values)} rows; make it missing.")
         return Column("number", values)
     known = ~np.isnan(values)
     wrong = known & (values != 0) & (values != 1)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from clientscore._checks import check_columns, did_you_mean
+from clientscore._checks import check_columns, check_one_meaning, did_you_mean
 from clientscore.exceptions import DataError, InvalidParameterError
 
 if TYPE_CHECKING:
@@ -28,10 +28,10 @@ def apply_overrides(
     check_columns(overrides.columns, _COLUMNS, subject="overrides")
     if run is None:
         raise InvalidParameterError("as_of must be given with overrides, which expire; got None.")
-    table = overrides.assign(expires=pd.to_datetime(overrides["expires"], errors="coerce"))
-    faults = list(_override_faults(table, tiers, run))
+    table = overrides.assign(expires=overrides["expires"].map(_day))
+    faults = _date_faults(overrides, table["expires"]) + _override_faults(table, tiers, run)
     if faults:
-        raise DataError(f"overrides has {len(faults)} faults.", faults)
+        raise DataError(f"overrides has {len(faults)} fault{'s' * (len(faults) > 1)}.", faults)
     order = {tier: i for i, tier in enumerate(tiers)}
     latest = table.sort_values("expires", kind="stable").drop_duplicates("client_id", keep="last")
     rows = latest.set_index("client_id")
@@ -45,14 +45,34 @@ def apply_overrides(
             note[position] = f"{who}, until {row['expires']:%Y-%m-%d}"
 
 
+def _day(cell: Any) -> pd.Timestamp:
+    """Return a day; missing where the cell is none, or may be several ("01/02/2026")."""
+    try:
+        check_one_meaning("expires", cell)
+        return pd.Timestamp(cell)
+    except (ValueError, TypeError):
+        return pd.NaT
+
+
+def _date_faults(given: pd.DataFrame, expires: pd.Series) -> list[str]:
+    """List every override without a day of expiry."""
+    return [
+        f"client {client}: expires must be given."
+        if pd.isna(cell)
+        else f"client {client}: expires must be a date with the year first; got {cell!r}."
+        for client, cell, day in zip(given["client_id"], given["expires"], expires, strict=True)
+        if pd.isna(day)
+    ]
+
+
 def _override_faults(table: pd.DataFrame, tiers: Sequence[str], run: pd.Timestamp) -> list[str]:
-    """List every override that cannot be used: no tier, reason, owner or expiry; two at once."""
+    """List every override that cannot be used: no tier, reason or owner; two at once."""
     faults = []
     for client, tier in zip(table["client_id"], table["tier"], strict=True):
         if tier not in tiers:
             hint = did_you_mean(str(tier), tiers)
             faults.append(f"client {client}: tier must be one of {', '.join(tiers)}; got {tier!r}.{hint}")
-    for column in ("reason", "owner", "expires"):
+    for column in ("reason", "owner"):
         empty = table[column].isna() | (table[column].astype("str").str.strip() == "")
         faults += [f"client {client}: {column} must be given." for client in table.loc[empty, "client_id"]]
     active = table[table["expires"] >= run]

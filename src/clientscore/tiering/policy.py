@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import tomllib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from .overrides import apply_overrides
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -101,7 +102,7 @@ class TierPolicy:
     def __post_init__(self) -> None:
         faults = list(_faults(self))
         if faults:
-            raise PolicyError(f"The tier policy has {len(faults)} faults.", faults)
+            raise PolicyError(f"The tier policy has {len(faults)} fault{'s' * (len(faults) > 1)}.", faults)
         object.__setattr__(self, "cutoffs", dict(self.cutoffs))
         gates = {tier: float(self.pd_gates[tier]) for tier in self.cutoffs if tier in self.pd_gates}
         object.__setattr__(self, "pd_gates", gates)
@@ -115,11 +116,15 @@ class TierPolicy:
     @classmethod
     def from_dict(cls, state: Mapping[str, Any]) -> TierPolicy:
         """Build from plain data; unknown keys are faults."""
+        if not isinstance(state, Mapping):
+            raise PolicyError(f"The tier policy must be a table of names and values; got {state!r}.")
         known = [item.name for item in fields(cls)]
         unknown = [name for name in state if name not in known]
         if unknown:
             faults = [f"{name!r} is unknown.{did_you_mean(name, known)}" for name in unknown]
-            raise PolicyError(f"The tier policy has {len(faults)} unknown keys.", faults)
+            raise PolicyError(
+                f"The tier policy has {len(faults)} unknown key{'s' * (len(faults) > 1)}.", faults
+            )
         return cls(**state)
 
     @classmethod
@@ -129,10 +134,12 @@ class TierPolicy:
         Raises
         ------
         PolicyError
-            The file is not TOML, or the policy in it has faults.
+            The file cannot be opened, is not TOML, or the policy in it has faults.
         """
         try:
             document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise PolicyError(f"{path} cannot be opened ({error.strerror}). Check the path.") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise PolicyError(f"{path} must be a TOML file in UTF-8; {error}.") from error
         return cls.from_dict(document.get("tiers", document))
@@ -408,7 +415,15 @@ class TierPolicy:
 
 def _faults(policy: TierPolicy) -> list[str]:
     """List every way in which the parameters contradict the rules."""
-    faults = []
+    faults = [
+        f"{name} must map tiers to numbers, such as {{'A': 1.0}}; got {getattr(policy, name)!r}."
+        for name in ("cutoffs", "pd_gates")
+        if not isinstance(getattr(policy, name), Mapping)
+    ]
+    if faults:
+        return faults
+    if isinstance(policy.watch_grades, str):
+        faults.append(f"watch_grades must be a list of grades; got {policy.watch_grades!r}.")
     amounts = [policy.cutoffs[tier] for tier in policy.cutoffs]
     if not amounts or not all(isinstance(a, int | float) and math.isfinite(a) for a in amounts):
         faults.append(f"cutoffs must be finite amounts, one a tier; got {dict(policy.cutoffs)!r}.")
