@@ -22,7 +22,7 @@ _MIN_DRIVER = 1e-9  # log odds; less raises no risk worth a name
 _DRIVER_ROWS = 16_384  # rows explained at a time
 
 
-class ChurnModel(BaseEstimator):
+class ChurnModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Risk of leaving by cause and horizon, with its drivers.
 
     A discrete-time hazard with competing causes (`CompetingHazard`): incidences of all causes and survival

@@ -48,7 +48,7 @@ _log = logging.getLogger(__name__)
 _HORIZONS = {"month": (3, 6, 12), "quarter": (1, 2, 4), "year": (1,)}
 
 
-class ClientModel(BaseEstimator):
+class ClientModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """The whole chain: tables in; score, churn, need, value, tier and service plan out.
 
     Parameters

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _LEVEL_ROWS = 50_000  # rows that carry the level correction
 
 
-class CompetingHazard(BaseEstimator):
+class CompetingHazard(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Discrete-time hazard with competing causes on an additive card.
 
     In period t a client still there leaves by cause k with probability

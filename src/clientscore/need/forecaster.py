@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
-class FinancingNeedForecaster(BaseEstimator):
+class FinancingNeedForecaster(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Forecast of the next new drawing: whether and when, how much, what for.
 
     *Whether and when*: a discrete-time hazard of the first new drawing, competing with exit

@@ -41,7 +41,7 @@ Method = Literal["boosted", "woe"]
 _MAX_REASONS = 4
 
 
-class ClientScorer(ClassifierMixin, BaseEstimator):
+class ClientScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Probability of default as an additive card: points, pillars, reasons, grades.
 
     The log-odds of bad are an intercept plus one looked-up value a feature (and a pair of features, method
