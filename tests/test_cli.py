@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from clientscore.bundle import save_model
 from clientscore.cli import app, main
 from clientscore.datasets import write_portfolio
 
@@ -77,6 +78,70 @@ def test_too_many_rejects_have_a_code_of_their_own(monkeypatch, folder: Path, tm
     words = ("validate", str(tmp_path), "--max-reject-share", "0.1", "--rejects", str(rejects))
     assert run(monkeypatch, *words) == 3
     assert (pd.read_parquet(rejects)["column"] == "limit_amount").all()
+
+
+@pytest.mark.parametrize("text", ["tomorrow", "2026-13-01", "01/02/2026", "2026"])
+@pytest.mark.parametrize("command", ["validate", "fit", "score"])
+def test_a_date_in_another_form_is_usage(monkeypatch, folder: Path, command: str, text: str, capsys) -> None:
+    assert run(monkeypatch, command, str(folder), "--as-of", text) == 2
+    assert "--as-of" in capsys.readouterr().err
+
+
+def test_an_error_is_one_line_without_a_traceback(monkeypatch, folder: Path, tmp_path: Path, capsys) -> None:
+    absent = tmp_path / ("a folder with a name so long that a terminal would have to break the line " * 2)
+    assert run(monkeypatch, "score", str(folder), "--as-of", "2024-01-01", "--model", str(absent)) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [f"There is no model file {str(absent)!r}. Save one with save_model."]
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [("validate", "--rejects"), ("fit", "--model"), ("score", "--out"), ("score", "--report")],
+)
+def test_a_result_that_cannot_be_written_fails_before_the_work(
+    monkeypatch, folder: Path, tmp_path: Path, command: str, option: str, capsys
+) -> None:
+    (tmp_path / "taken").write_text("a file")
+    words = [command, str(folder), *(["--as-of", "2024-01-01"] if command != "fit" else [])]
+    for target, why in ((tmp_path, "Is a folder, give a file"), (tmp_path / "taken" / "x", "File exists")):
+        assert run(monkeypatch, *words, option, str(target)) == 1
+        told = capsys.readouterr()
+        assert why in told.err
+        assert "Traceback" not in told.err
+        assert not told.out  # nothing was read or shown yet
+
+
+def test_earlier_assessments_that_cannot_be_read_are_named(
+    monkeypatch, folder: Path, tmp_path: Path, small_model, capsys
+) -> None:
+    save_model(small_model, tmp_path / "m")
+    (tmp_path / "text").write_text("text")
+    words = ("score", str(folder), "--as-of", "2024-01-01", "--model", str(tmp_path / "m"))
+    for path, why in (
+        (tmp_path / "absent", "There are no earlier assessments"),
+        (tmp_path / "text", "is no Parquet file"),
+        (folder / "clients.parquet", "'tier' is missing"),
+    ):
+        out = tmp_path / "a.parquet"
+        assert run(monkeypatch, *words, "--out", str(out), "--previous", str(path)) == 1
+        assert why in capsys.readouterr().err
+
+
+def test_a_head_alone_cannot_score_a_book(
+    monkeypatch, folder: Path, tmp_path: Path, small_model, capsys
+) -> None:
+    save_model(small_model.scorer_, tmp_path / "m")
+    out = str(tmp_path / "a.parquet")
+    words = ("score", str(folder), "--as-of", "2024-01-01", "--model", str(tmp_path / "m"), "--out", out)
+    assert run(monkeypatch, *words) == 1
+    assert "holds a ClientScorer; score needs a ClientModel" in capsys.readouterr().err
+
+
+def test_older_chinese_exports_are_read(monkeypatch, tmp_path: Path, capsys) -> None:
+    (tmp_path / "客户.csv").write_bytes("客户编号;客户名称\n00123;甲\n".encode("gb18030"))
+    assert run(monkeypatch, "validate", str(tmp_path)) == 1
+    assert 'encoding="gb18030"' in capsys.readouterr().err
+    assert run(monkeypatch, "validate", str(tmp_path), "--encoding", "gb18030") == 0
 
 
 @pytest.mark.slow

@@ -5,7 +5,9 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 more rows rejected than allowed.
 
 from __future__ import annotations
 
+import errno
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,14 +17,21 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from clientscore._checks import check_columns
 from clientscore._files import replacing
 from clientscore.assessment import ClientModel
 from clientscore.bundle import load_model, save_model
 from clientscore.datasets import load_sample, make_portfolio, write_portfolio
-from clientscore.exceptions import ClientScoreError, RejectedTooMuchError
+from clientscore.exceptions import (
+    ClientScoreError,
+    DataError,
+    DataNotFoundError,
+    InvalidParameterError,
+    RejectedTooMuchError,
+)
 from clientscore.report import portfolio as write_report
 from clientscore.schema import ClientSchema, read_tables, validate_clients
-from clientscore.timeline import add_periods, data_end
+from clientscore.timeline import add_periods, as_of_list, data_end
 from clientscore.validation import out_of_time
 
 if TYPE_CHECKING:
@@ -43,7 +52,28 @@ Folder = Annotated[Path, typer.Argument(help="Folder with one Parquet or CSV fil
 SchemaFile = Annotated[Path | None, typer.Option("--schema", help="TOML file with your column names.")]
 MaxShare = Annotated[float, typer.Option(help="Largest share of rows that may be rejected.", min=0, max=1)]
 Seed = Annotated[int, typer.Option(help="Seed of every random choice.")]
-AsOf = Annotated[str, typer.Option("--as-of", help="Date of the assessment, YYYY-MM-DD.")]
+Decimal = Annotated[str, typer.Option(help="Decimal mark of numbers in CSV files.")]
+Thousands = Annotated[str, typer.Option(help="Mark between thousands in CSV files.")]
+Encoding = Annotated[str, typer.Option(help="Encoding of CSV files; gb18030 for older Chinese exports.")]
+
+
+def _date(text: str | None) -> str | None:
+    """Return the date as given; what is no date, or may be several, is wrong usage."""
+    try:
+        if text is not None:
+            as_of_list(text)
+    except ClientScoreError as error:
+        raise typer.BadParameter(str(error)) from None
+    return text
+
+
+def _dates(texts: list[str] | None) -> list[str] | None:
+    for text in texts or ():
+        _date(text)
+    return texts
+
+
+AsOf = Annotated[str, typer.Option("--as-of", help="Date of the assessment, YYYY-MM-DD.", callback=_date)]
 
 
 def main() -> None:
@@ -51,10 +81,13 @@ def main() -> None:
     try:
         app()
     except RejectedTooMuchError as error:
-        Console(stderr=True).print(f"[red]{_plain(error)}[/red]")
+        _complain(f"{error}\nTo list them: clientscore validate FOLDER --rejects rejects.parquet")
         sys.exit(3)
     except ClientScoreError as error:
-        Console(stderr=True).print(f"[red]{_plain(error)}[/red]")
+        _complain(str(error))
+        sys.exit(1)
+    except OSError as error:
+        _complain(f"{error.filename}: {error.strerror}. Check the path, its folder and who may write there.")
         sys.exit(1)
 
 
@@ -112,14 +145,21 @@ def simulate(
 def validate(
     folder: Folder,
     schema: SchemaFile = None,
-    as_of: Annotated[str | None, typer.Option("--as-of", help="Rows dated later are rejected.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", help="Rows dated later are rejected.", callback=_date)
+    ] = None,
     rejects: Annotated[Path | None, typer.Option(help="Parquet file for the rejected rows.")] = None,
     max_reject_share: MaxShare = 1.0,
+    decimal: Decimal = ".",
+    thousands: Thousands = "",
+    encoding: Encoding = "utf-8-sig",
 ) -> None:
     """Check a folder of tables against the schema; every row is accepted or listed with its fault."""
     console = _console()
     chosen = _schema(schema)
-    checked = validate_clients(read_tables(folder, chosen), chosen, as_of=as_of)
+    _check_writable(rejects)
+    tables = read_tables(folder, chosen, decimal=decimal, thousands=thousands, encoding=encoding)
+    checked = validate_clients(tables, chosen, as_of=as_of)
     _show_validation(console, checked)
     if rejects is not None:
         with replacing(rejects) as temporary:
@@ -133,15 +173,20 @@ def fit(
     model: Annotated[Path, typer.Option(help="File to write the model to.")] = Path("model.clientscore"),
     schema: SchemaFile = None,
     as_of: Annotated[
-        list[str] | None, typer.Option("--as-of", help="Training date; repeat for more.")
+        list[str] | None, typer.Option("--as-of", help="Training date; repeat for more.", callback=_dates)
     ] = None,
     max_reject_share: MaxShare = 0.2,
+    decimal: Decimal = ".",
+    thousands: Thousands = "",
+    encoding: Encoding = "utf-8-sig",
     seed: Seed = 0,
 ) -> None:
     """Fit the model on a folder of tables and write it to one file."""
     clock = _Clock()
     chosen = _schema(schema)
-    tables = _accepted(folder, chosen, max_reject_share)
+    _check_writable(model)
+    tables = read_tables(folder, chosen, decimal=decimal, thousands=thousands, encoding=encoding)
+    tables = _accepted(tables, chosen, max_reject_share)
     clock.say("fitting")
     fitted = ClientModel(schema=chosen, n_jobs=2, random_state=seed).fit(tables, as_of=as_of or None)
     save_model(fitted, model)
@@ -157,13 +202,17 @@ def score(
     html: Annotated[Path | None, typer.Option("--report", help="HTML file for the report.")] = None,
     previous: Annotated[Path | None, typer.Option(help="Assessments of earlier runs, Parquet.")] = None,
     max_reject_share: MaxShare = 0.2,
+    decimal: Decimal = ".",
+    thousands: Thousands = "",
+    encoding: Encoding = "utf-8-sig",
 ) -> None:
     """Assess every client of a folder of tables at one date."""
     console, clock = _console(), _Clock()
-    fitted = load_model(model)
-    tables = _accepted(folder, fitted.schema_, max_reject_share)
+    _check_writable(out, html)
+    fitted, earlier = _load(model), _earlier(previous)
+    tables = read_tables(folder, fitted.schema_, decimal=decimal, thousands=thousands, encoding=encoding)
+    tables = _accepted(tables, fitted.schema_, max_reject_share)
     clock.say(f"assessing at {as_of}")
-    earlier = None if previous is None else pd.read_parquet(previous)[["client_id", "as_of", "tier"]]
     result = fitted.assess(tables, as_of=as_of, previous=earlier)
     result.to_parquet(out)
     if html is not None:
@@ -203,9 +252,50 @@ def _schema(path: Path | None) -> ClientSchema:
     return ClientSchema.default() if path is None else ClientSchema.from_toml(path)
 
 
-def _accepted(folder: Path, schema: ClientSchema, max_share: float) -> Mapping[str, pd.DataFrame]:
+def _check_writable(*paths: Path | None) -> None:
+    """Raise, before the work and not after it, where a result could not be written."""
+    for path in paths:
+        if path is None:
+            continue
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "Is a folder, give a file", str(path))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with tempfile.TemporaryFile(dir=path.parent):
+                pass
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _load(path: Path) -> ClientModel:
+    """Return the model of a whole book; a saved head alone cannot assess tables."""
+    model = load_model(path)
+    if not isinstance(model, ClientModel):
+        raise InvalidParameterError(
+            f"{path} holds a {type(model).__name__}; score needs a ClientModel. Fit one: clientscore fit."
+        )
+    return model
+
+
+def _earlier(path: Path | None) -> pd.DataFrame | None:
+    """Return the tiers of earlier runs."""
+    if path is None:
+        return None
+    try:
+        earlier = pd.read_parquet(path)
+    except FileNotFoundError as error:
+        raise DataNotFoundError(f"There are no earlier assessments at {path}.") from error
+    except ValueError as error:  # pyarrow's errors are ValueErrors
+        raise DataError(f"{path} is no Parquet file. Give what an earlier score wrote.") from error
+    check_columns(earlier.columns, ("client_id", "as_of", "tier"), subject=f"The file {path}")
+    return earlier[["client_id", "as_of", "tier"]]
+
+
+def _accepted(
+    tables: Mapping[str, pd.DataFrame], schema: ClientSchema, max_share: float
+) -> dict[str, pd.DataFrame]:
     """Return the rows that keep the rules; raise where too many do not, and say how many did not."""
-    checked = validate_clients(read_tables(folder, schema), schema)
+    checked = validate_clients(tables, schema)
     checked.raise_if(max_share=max_share)
     if len(checked.rejects):
         _show(Console(stderr=True), "Rejected rows are left out", checked.counts)
@@ -262,8 +352,9 @@ def _cell(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _plain(error: Exception) -> str:
-    return str(error).replace("[", r"\[")
+def _complain(text: str) -> None:
+    """Print an error; a line of it stays a line in a log."""
+    Console(stderr=True, soft_wrap=True).print(text, style="red", markup=False, highlight=False)
 
 
 if __name__ == "__main__":
