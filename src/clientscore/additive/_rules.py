@@ -60,18 +60,26 @@ def monotone_signs(
             "monotone is for the objectives 'binary' and 'regression': with several classes a direction of "
             "one log odds does not bound the others. Leave it out."
         )
+    return tuple(_SIGNS.get(word, 0) for word in directions(monotone, bins, tuple(_SIGNS), ""))
+
+
+def directions(
+    monotone: Mapping[str, str], bins: Sequence[FeatureBins], allowed: Sequence[str], otherwise: str
+) -> list[str]:
+    """Return the direction of each feature, `otherwise` for those not named; list all faults at once."""
     kinds = {one.name: one.kind for one in bins}
+    *first, last = map(repr, allowed)
     faults = []
     for name, direction in monotone.items():
         if name not in kinds:
             faults.append(f"{name!r} is no feature.{did_you_mean(name, kinds)}")
-        elif kinds[name] == "category":
+        elif kinds[name] == "category" and direction in _SIGNS:
             faults.append(f"{name!r} is a category, which has no direction.")
-        if direction not in _SIGNS:
-            faults.append(f"{name!r} must be 'increasing' or 'decreasing'; got {direction!r}.")
+        if direction not in allowed:
+            faults.append(f"{name!r} must be {', '.join(first)} or {last}; got {direction!r}.")
     if faults:
         raise InvalidParameterError("monotone must map numeric features to a direction.", faults)
-    return tuple(_SIGNS.get(monotone.get(one.name, ""), 0) for one in bins)
+    return [monotone.get(one.name, otherwise) for one in bins]
 
 
 def fixed_pairs(

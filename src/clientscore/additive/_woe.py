@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from clientscore._checks import check_integer, check_interval, check_option, did_you_mean
+from clientscore._checks import check_integer, check_interval, check_option
 from clientscore.exceptions import DataError, InvalidParameterError
 
 from ._bins import FeatureBins, encode, fit_bins
 from ._card import AdditiveCard
 from ._partition import Trend, best_partition, woe
+from ._rules import check_weight, directions
 from ._term import Term
 
 if TYPE_CHECKING:
@@ -140,11 +141,9 @@ def _check_rows(
     X: pd.DataFrame, y: ArrayLike, sample_weight: ArrayLike | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     target = np.asarray(y, dtype=float)
-    weight = np.ones(len(target)) if sample_weight is None else np.asarray(sample_weight, dtype=float)
     if target.shape != (len(X),) or not np.isin(target, (0.0, 1.0)).all():
         raise DataError(f"y must hold 0 or 1 for each of the {len(X)} rows of X.")
-    if weight.shape != target.shape or not np.isfinite(weight).all() or (weight < 0).any():
-        raise DataError(f"sample_weight must hold {len(X)} finite numbers >= 0.")
+    weight = check_weight(sample_weight, len(X))
     for value, word in ((1.0, "bad"), (0.0, "good")):
         if not weight[target == value].sum() > 0:
             raise DataError(f"y must hold both classes with weight; no row is {word} ({value:.0f}).")
@@ -155,20 +154,7 @@ def _trends(monotone: str | Mapping[str, str], bins: tuple[FeatureBins, ...]) ->
     if not isinstance(monotone, Mapping):
         check_option("monotone", monotone, Monotone)
         return [str(monotone)] * len(bins)
-    kinds = {one.name: one.kind for one in bins}
-    faults = []
-    for name, direction in monotone.items():
-        if name not in kinds:
-            faults.append(f"{name!r} is no feature.{did_you_mean(name, kinds)}")
-        elif kinds[name] == "category" and direction in ("increasing", "decreasing"):
-            faults.append(f"{name!r} is a category, which has no direction.")
-        if direction not in ("auto", "none", "increasing", "decreasing"):
-            faults.append(
-                f"{name!r} must be 'auto', 'none', 'increasing' or 'decreasing'; got {direction!r}."
-            )
-    if faults:
-        raise InvalidParameterError("monotone must map numeric features to a direction.", faults)
-    return [monotone.get(one.name, "auto") for one in bins]
+    return directions(monotone, bins, get_args(Monotone), "auto")
 
 
 def _bin_feature(
