@@ -10,13 +10,12 @@ import numpy as np
 from clientscore.timeline import PERIOD_MONTHS
 
 from ._arrays import missing, ratio
-from ._months import YEAR, MonthGrid, growth, window_max
+from ._months import DAYS_PER_MONTH, YEAR, MonthGrid, growth, window_max
 
 if TYPE_CHECKING:
     from ._arrays import Counts, Flags, Numbers
     from ._book import View
 
-DAYS_PER_MONTH = 365.25 / 12
 PHASES = ("pre_construction", "construction", "operation")
 _MATURITY_MONTHS = (3, 6, 12)
 _DPD_MONTHS = (3, 6, 12)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ._book import View
 
 YEAR = 12
+DAYS_PER_YEAR = 365.25
+DAYS_PER_MONTH = DAYS_PER_YEAR / 12
 
 
 class MonthGrid:

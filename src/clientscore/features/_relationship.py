@@ -8,21 +8,29 @@ import numpy as np
 
 from ._arrays import missing, ratio
 from ._book import days_of
-from ._months import YEAR, MonthGrid, changed, growth, window_mean, window_sum
+from ._months import (
+    DAYS_PER_MONTH,
+    DAYS_PER_YEAR,
+    YEAR,
+    MonthGrid,
+    changed,
+    growth,
+    window_mean,
+    window_sum,
+)
 
 if TYPE_CHECKING:
     from ._arrays import Numbers
     from ._book import View
 
-SLA_HOURS = 24.0
-_DAYS_PER_YEAR = 365.25
+SLA_HOURS = 24.0  # the standard first answer; the policy may promise some clients a faster one
 
 
 def relationship_features(view: View, revenue: Numbers, limit: Numbers) -> dict[str, Numbers]:
     """Compute the relationship pillar; `revenue` is of twelve months, `limit` the sum of present limits."""
     features = {
-        "tenure_months": _days_since(view, "relationship_start") / (_DAYS_PER_YEAR / 12),
-        "age_years": _days_since(view, "founded") / _DAYS_PER_YEAR,
+        "tenure_months": _days_since(view, "relationship_start") / DAYS_PER_MONTH,
+        "age_years": _days_since(view, "founded") / DAYS_PER_YEAR,
     }
     return features | _conduct_features(view, revenue) | _survey_features(view, limit)
 
