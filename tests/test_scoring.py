@@ -6,7 +6,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from clientscore.exceptions import BundleFormatError, DataError, InvalidParameterError, MissingColumnError
@@ -204,6 +204,7 @@ def test_reason_words_in_two_languages():
     assert reason_text("own_ratio") == "own ratio"
     with pytest.raises(InvalidParameterError, match="lang must be one of 'en', 'zh'"):
         reason_text("interest_cover", lang="de")
+    assert [reason_text(code) for code in (None, np.nan, pd.NA)] == ["", "", ""]  # fewer than four reasons
 
 
 def test_bad_requests_for_reasons_are_named(boosted, data):
@@ -426,3 +427,39 @@ def test_rows_of_a_client_are_held_out_together(dated):
     report = ClientScorer(n_bags=2, random_state=0).fit(X, y).report_
     assert max(report.rounds) < 100
     assert 1 - report.loss / report.base_loss < 0.05
+
+
+def test_an_array_goes_with_a_series_by_place(data):
+    X, y = data
+    scorer = ClientScorer(n_bags=2, max_rounds=20, random_state=0)
+    numbers = X.select_dtypes("number").fillna(0.0)
+    y = pd.Series(np.asarray(y), index=[f"c{i}" for i in range(len(y))])
+    pipeline = make_pipeline(StandardScaler(), scorer).fit(numbers.set_axis(y.index), y)
+    by_place = clone(scorer).fit(StandardScaler().fit_transform(numbers), y.to_numpy())
+    assert pipeline[-1].card_.frame().equals(by_place.card_.frame())
+    with pytest.raises(DataError, match="y must stand on X's index"):
+        scorer.fit(numbers, y)
+
+
+@pytest.mark.parametrize("settings", [{"scale": 600}, {"master_scale": ["R1", "R2"]}])
+def test_scales_of_another_kind_are_named(data, settings):
+    with pytest.raises(InvalidParameterError, match=r"must be a (Score|Master)Scale or None; got"):
+        ClientScorer(**settings).fit(*data)
+
+
+def test_a_cut_off_in_words_is_refused(boosted, data):
+    with pytest.raises(InvalidParameterError, match="cutoff_points must be a number"):
+        boosted.reasons(data[0], cutoff_points="620")
+
+
+def test_one_class_is_named_as_it_was_given(data):
+    with pytest.raises(DataError, match=r"one class only: 0\.0\.$"):
+        ClientScorer().fit(data[0], np.zeros(len(data[0])))
+
+
+@pytest.mark.parametrize("pillar", ["macro", None, {}])
+def test_an_edited_pillar_is_refused(boosted, pillar):
+    state = boosted.to_state()
+    state["pillars"] = {**state["pillars"], next(iter(state["pillars"])): pillar}
+    with pytest.raises(InvalidParameterError, match="pillars must map features to pillars"):
+        ClientScorer.from_state(state)

@@ -6,6 +6,7 @@ import pytest
 
 from clientscore import _words
 from clientscore.catalogue import describe
+from clientscore.exceptions import DataError
 from clientscore.need.purpose import PURPOSES, PurposeRules, product_shares
 
 
@@ -91,3 +92,9 @@ def test_product_shares_by_hand():
     assert table.loc["capex", "term_loan"] == pytest.approx((20 + 20 * 0.75) / 40)
     assert table.loc["growth"].to_dict() == table.loc["all"].to_dict()
     np.testing.assert_allclose(table.sum(axis=1), 1.0)
+
+
+@pytest.mark.parametrize("grid", [-1, [[1.0]]])
+def test_an_edited_grid_is_refused(grid: object) -> None:
+    with pytest.raises(DataError, match="grid of a purpose must be a list of numbers"):
+        PurposeRules.from_state({"grids": {"roa": grid}, "scores": {}})

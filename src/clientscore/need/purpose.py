@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from clientscore.exceptions import DataError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -153,7 +155,10 @@ class PurposeRules:
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> PurposeRules:
         """Return the rules that `to_state` wrote."""
-        return cls(dict(state["grids"]), dict(state["scores"]))
+        grids = {name: np.asarray(grid, dtype=np.float64) for name, grid in state["grids"].items()}
+        if any(grid.ndim != 1 for grid in grids.values()):
+            raise DataError("Each grid of a purpose must be a list of numbers; the state holds another.")
+        return cls(grids, dict(state["scores"]))
 
     def _raw(self, columns: Mapping[str, Floats], n: int, purpose: str) -> tuple[Floats, NDArray[Any]]:
         """Weighted mean strength of the signs of a purpose, and the name of the loudest."""

@@ -49,11 +49,16 @@ def scoring_frame(X: Any, names: Sequence[str], named: bool) -> pd.DataFrame:
     return frame
 
 
-def binary_target(X: pd.DataFrame, y: Any) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[Any]]:
-    """Return y as 0 and 1, which rows know it, and the two classes; the greater class is the bad one."""
+def binary_target(
+    X: pd.DataFrame, y: Any, named: bool
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[Any]]:
+    """Return y as 0 and 1, which rows know it, and the two classes; the greater class is the bad one.
+
+    Rows of an array (`named` is false) have no index: y goes with them by place.
+    """
     if y is None:
         raise DataError("requires y to be passed, but the target y is None.")
-    if isinstance(y, pd.Series) and len(y) == len(X) and not y.index.equals(X.index):
+    if named and isinstance(y, pd.Series) and len(y) == len(X) and not y.index.equals(X.index):
         raise DataError("y must stand on X's index, in the same order. Give y.loc[X.index].")
     values = np.asarray(column_or_1d(y, warn=True))
     if len(values) != len(X):
@@ -76,7 +81,9 @@ def binary_target(X: pd.DataFrame, y: Any) -> tuple[NDArray[np.float64], NDArray
             f"y must hold two classes, good and bad; got {len(classes)}."
         )
     if len(classes) < 2:
-        raise DataError(f"y must hold both classes, good and bad; it holds one class only: {classes[0]!r}.")
+        raise DataError(
+            f"y must hold both classes, good and bad; it holds one class only: {classes.tolist()[0]!r}."
+        )
     target = np.zeros(len(X))
     target[known] = labels == classes[1]
     return target, known, classes

@@ -112,20 +112,21 @@ def reason_list(contributions: Mapping[str, float], reference: NDArray[np.float6
     return [name for _, name in losses[:n]]
 
 
-def reason_text(code: str, lang: Language = "en") -> str:
+def reason_text(code: str | None, lang: Language = "en") -> str:
     """Return a reason code in words.
 
     Parameters
     ----------
-    code : str
-        A reason code: the name of the feature.
+    code : str or None
+        A reason code: the name of the feature; missing where a client has fewer reasons.
     lang : {"en", "zh"}, default "en"
         English or Chinese.
 
     Returns
     -------
     str
-        The catalogue's words; for a feature of your own its name, underscores as blanks.
+        The catalogue's words; for a feature of your own its name, underscores as blanks; for a missing code
+        an empty text.
 
     Examples
     --------
@@ -135,4 +136,6 @@ def reason_text(code: str, lang: Language = "en") -> str:
     'years in chamber'
     """
     check_option("lang", lang, Language)
+    if code is None or code is pd.NA or code != code:  # noqa: PLR0124 -- NaN differs from itself
+        return ""
     return in_words(code, lang)

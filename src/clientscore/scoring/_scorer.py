@@ -11,9 +11,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from clientscore._checks import check_integer, check_option
+from clientscore._checks import check_integer, check_interval, check_option
 from clientscore.additive import AdditiveCard, encode, fit_bins, learn_boosted, learn_woe
-from clientscore.exceptions import BundleFormatError, DataError
+from clientscore.exceptions import BundleFormatError, DataError, InvalidParameterError
 from clientscore.scale import MasterScale, ScoreScale
 
 from ._calibration import Calibration, calibration_of
@@ -189,7 +189,7 @@ class ClientScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
                 f"Found array with {len(frame)} sample(s) and {frame.shape[1]} feature(s) "
                 f"(shape={frame.shape}) while a minimum of 1 is required."
             )
-        target, known, classes = binary_target(frame, y)
+        target, known, classes = binary_target(frame, y, named)
         weight = row_weights(sample_weight, len(frame))
         used = known if weight is None else known & (weight > 0)
         groups = client_groups(frame, groups)
@@ -219,6 +219,10 @@ class ClientScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         if self.calibration is not None:
             check_option("calibration", self.calibration, Calibration)
         check_integer("min_events", self.min_events, low=1)
+        for name, kind in (("scale", ScoreScale), ("master_scale", MasterScale)):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, kind):
+                raise InvalidParameterError(f"{name} must be a {kind.__name__} or None; got {value!r}.")
 
     def _learn(
         self,
@@ -352,6 +356,8 @@ class ClientScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
     def _reason_reference(self, n: int, method: str, cutoff_points: float | None) -> NDArray[np.float64]:
         check_is_fitted(self, "card_")
         check_integer("n", n, low=1, high=_MAX_REASONS)
+        if cutoff_points is not None:
+            check_interval("cutoff_points", cutoff_points, closed="neither")
         cutoff = None if cutoff_points is None else self.scale_.log_odds_from_points(cutoff_points)
         return self._reference.of(method, cutoff)
 
@@ -472,7 +478,7 @@ class ClientScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         self.feature_names_in_ = np.array(self.card_.features, dtype=object)
         self.n_features_in_ = len(self.card_.features)
         self._named = bool(state["named"])
-        self.pillars_ = dict(state["pillars"])
+        self.pillars_ = feature_pillars(self.card_.features, dict(state["pillars"]))
         self.base_rate_ = float(state["base_rate"])
         self.calibration_ = dict(state["calibration"])
         self.summary_ = dict(state["summary"])
