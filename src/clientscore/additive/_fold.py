@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clientscore.exceptions import DataError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -170,7 +172,7 @@ def _split(tree: dict[str, list[str]], node: int) -> tuple[int, float, bool]:
     cut = float(tree["threshold"][node])
     missing_kind = (kind >> 2) & 3
     if kind & 1 or missing_kind == 1:
-        raise NotImplementedError("Only numerical splits with missing as NaN can be folded.")
+        raise DataError("A tree to fold must have numerical splits with missing as NaN; got another kind.")
     # Without NaN in training LightGBM reads NaN as 0.
     nan_left = bool(kind & 2) if missing_kind == 2 else cut >= 0
     return int(tree["split_feature"][node]), cut, nan_left
@@ -197,7 +199,7 @@ def _add_tree(
             continue
         low, high = int(fields["left_child"][child]), int(fields["right_child"][child])
         if low >= 0 or high >= 0:
-            raise NotImplementedError("Only trees of depth 2 can be folded.")
+            raise DataError("A tree to fold must have a depth of at most 2; got a deeper one.")
         split = _split(fields, child)
         rows.append((*root, is_left, *split, float(leaf[~low]), float(leaf[~high]), *place))
 
