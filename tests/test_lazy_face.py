@@ -1,9 +1,8 @@
-"""A bare `import clientscore` is quick, loads nothing heavy and changes nothing around it."""
+"""A bare `import clientscore` loads nothing heavy and changes nothing; benchmarks/speed.py times it."""
 
 from __future__ import annotations
 
 import json
-import statistics
 import subprocess
 import sys
 
@@ -24,14 +23,11 @@ HEAVY = {
 }
 
 PROBE = """
-import json, logging, os, sys, time, warnings
+import json, logging, os, sys, warnings
 before = (list(warnings.filters), dict(os.environ), list(logging.getLogger().handlers), set(sys.modules))
-started = time.perf_counter()
 import clientscore
-seconds = time.perf_counter() - started
 after = (list(warnings.filters), dict(os.environ), list(logging.getLogger().handlers))
 print(json.dumps({
-    "seconds": seconds,
     "unchanged": [one == two for one, two in zip(before, after)],
     "loaded": sorted({name.split(".")[0] for name in set(sys.modules) - before[3]}),
     "rooms": sorted(name for name in sys.modules if name.startswith("clientscore.")),
@@ -50,17 +46,13 @@ def probe(code: str = PROBE) -> dict[str, object]:
 
 @pytest.fixture(scope="module")
 def runs() -> list[dict[str, object]]:
-    return [probe() for _ in range(5)]
+    return [probe()]
 
 
 def test_nothing_heavy_is_loaded(runs: list[dict[str, object]]) -> None:
     assert "clientscore" in runs[0]["loaded"]
     assert HEAVY.isdisjoint(runs[0]["loaded"])
     assert runs[0]["rooms"] == []
-
-
-def test_it_takes_less_than_a_tenth_of_a_second(runs: list[dict[str, object]]) -> None:
-    assert statistics.median(run["seconds"] for run in runs) < 0.1
 
 
 def test_filters_environment_and_log_handlers_stay(runs: list[dict[str, object]]) -> None:
