@@ -30,6 +30,8 @@ def test_the_tables_hold_every_company_and_every_outcome(real_data_dir: Path) ->
     assert counts["default"] == 589
     assert counts["closure"] == 5592
     assert "status_label" not in tables["statements"]
+    assert tables["statements"]["total_assets"].max() == pytest.approx(531_864e6)  # USD, not millions
+    assert tables["market_values"]["market_value"].max() == pytest.approx(1_073_390.54e6)
 
 
 def test_the_folder_can_come_from_the_environment(

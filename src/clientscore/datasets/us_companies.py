@@ -12,6 +12,7 @@ from clientscore.exceptions import DataNotFoundError
 _PANEL = "us_company_panel.parquet"
 _LABELS = "us_company_labels.parquet"
 # Constant over a company's life, so it tells the outcome; bookkeeping of the file.
+_UNIT = 1e6  # the source's amounts are in USD million
 _NOT_DATA = ["status_label", "source_row", "filled_from", "market_value", "year"]
 
 
@@ -19,9 +20,9 @@ def load_us_companies(path: str | os.PathLike[str] | None = None) -> dict[str, p
     """Load 8,971 listed companies as clients, statements, market values and events.
 
     The accounting items keep the names of the source (``net_sales``, ``total_receivables``, ...); the schema
-    of ``examples/us_companies/schema.toml`` maps them. Amounts are in USD million. Read the tables with
-    ``period="year"`` and a publication lag of one day: the statement of year t is known on 1 January of t+1,
-    and what happens in year t+1 is dated inside that year.
+    of ``examples/us_companies/schema.toml`` maps them. Amounts are in USD (the source has millions). Read
+    the tables with ``period="year"`` and a publication lag of one day: the statement of year t is known on
+    1 January of t+1, and what happens in year t+1 is dated inside that year.
 
     Parameters
     ----------
@@ -54,6 +55,8 @@ def load_us_companies(path: str | os.PathLike[str] | None = None) -> dict[str, p
     outcomes = pd.read_parquet(folder / _LABELS).merge(
         panel[["company_name", "year"]], on=["company_name", "year"]
     )
+    items = panel.columns[panel.dtypes == "float64"]  # the accounting items and the market value
+    panel[items] *= _UNIT
     period_end = pd.to_datetime(panel["year"].astype("str") + "-12-31")
     first_year = panel.groupby("company_name", sort=True)["year"].min()
     return {
@@ -105,7 +108,7 @@ def _events(outcomes: pd.DataFrame) -> pd.DataFrame:
                 "company_name": outcomes.loc[happened, "company_name"],
                 "date": pd.to_datetime(next_year[happened] + day),
                 "event": event,
-                "amount": outcomes.loc[happened, "ltd_change_next"] if event == "drawing" else None,
+                "amount": outcomes.loc[happened, "ltd_change_next"] * _UNIT if event == "drawing" else None,
             }
         )
         for event, (happened, day) in kinds.items()
