@@ -88,13 +88,18 @@ PURPOSES: dict[str, tuple[Evidence, ...]] = {
 }
 
 
+# Stress is several weak signs together, not one: full lines alone, or one late payment, are daily business.
+LEAST_ALARMS = {"liquidity_stress": 2}
+
+
 class PurposeRules:
     """Purposes scored on what is usual in the training book.
 
     A sign speaks as loudly as its value is unusual: the share of training rows below it (above it, where
     low values speak), ties half.  A purpose's raw score is the weighted mean of the signs that can be read;
     its score is the share of training rows whose raw score lies below.  So each score is uniform over the
-    training book, and purposes with many and with few signs compare.  A missing value is not read, never
+    training book, and purposes with many and with few signs compare; a purpose of `LEAST_ALARMS` scores 0
+    where fewer of its levels can have been passed than it takes.  A missing value is not read, never
     counted as absent; a purpose without a readable sign has a missing score.
 
     Attributes
@@ -145,6 +150,9 @@ class PurposeRules:
             raw, names = self._raw(columns, n, purpose)
             grid = self.scores.get(purpose)
             scores[purpose] = np.full(n, np.nan) if grid is None else _position(grid, raw)
+            if purpose in LEAST_ALARMS:
+                few = self._alarms(columns, n, purpose) < LEAST_ALARMS[purpose]
+                scores[purpose] = np.where(few & ~np.isnan(raw), 0.0, scores[purpose])
             signs[purpose] = names
         return scores, signs
 
@@ -174,6 +182,17 @@ class PurposeRules:
         name = names[np.where(read, loud, -1.0).argmax(axis=0)]
         name[known == 0] = None
         return np.divide(total, known, out=np.full(n, np.nan), where=known > 0), name
+
+    def _alarms(self, columns: Mapping[str, Floats], n: int, purpose: str) -> NDArray[np.int64]:
+        """How many signs with a level of their own have passed it, or may have: what is missing is not no."""
+        count = np.zeros(n, dtype=np.int64)
+        for sign in PURPOSES[purpose]:
+            if sign.beyond is None:
+                continue
+            values = columns.get(sign.feature, np.full(n, np.nan))
+            passed = values > sign.beyond if sign.high else values < sign.beyond
+            count += passed | np.isnan(values)
+        return count
 
     def _strength(self, values: Floats, sign: Evidence) -> Floats:
         """How unusual each value is in the sign's direction, in [0, 1]."""
