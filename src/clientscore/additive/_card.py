@@ -14,8 +14,10 @@ from clientscore._checks import check_columns, check_option
 from clientscore.exceptions import BundleFormatError, InvalidParameterError
 
 from ._bins import FeatureBins, encode
+from ._feature_rule import check_rules
 from ._kernel import TermPlan, feature_values, sum_terms, term_values
 from ._one import Split, explain_one, profile_one, row_numbers, sum_one, views_of
+from ._policies import apply_policies
 from ._term import Term
 
 if TYPE_CHECKING:
@@ -23,12 +25,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ._feature_rule import FeatureRule
     from ._one import Reader, View
 
 Link = Literal["logit", "multilogit", "identity"]
 
 _FORMAT = "clientscore.card"
-_VERSION = 1
+_VERSION = 2
+_READABLE = (1, 2)  # version 1 had no special codes and no range
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +119,10 @@ class AdditiveCard:
 
     @cached_property
     def _readers(self) -> list[Reader]:
-        return [(one.name, one.edges if one.kind == "number" else None, one) for one in self.bins]
+        plain = [one.kind == "number" and not one.specials and not one.refuse for one in self.bins]
+        return [
+            (one.name, one.edges if fast else None, one) for fast, one in zip(plain, self.bins, strict=True)
+        ]
 
     def _plan(self, term: Term) -> TermPlan:
         width = len(self.outputs)
@@ -308,22 +315,20 @@ class AdditiveCard:
         return {name: totals[self._column[name]] for name in self.scored_features}
 
     def row_counts(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Count how often missing, unseen and declared rows are used for `X`.
+        """Count how often rows beside the values in range are used for `X`.
 
         Returns
         -------
         DataFrame, one row a feature
-            Columns rows, missing, unseen, declared (rows whose missing or unseen value had no example in
-            training).
+            Columns rows, missing, special, unseen, below and above (out of range), declared (rows of a kind
+            that had no example in training).
         """
         codes = self.encode(X)
-        missing = np.array([(codes[:, j] == one.missing_code).sum() for j, one in enumerate(self.bins)])
-        unseen = np.array([(codes[:, j] == one.unseen_code).sum() for j, one in enumerate(self.bins)])
-        declared = [
-            missing[j] * (not one.missing) + unseen[j] * (not one.other) for j, one in enumerate(self.bins)
-        ]
-        columns = {"rows": len(X), "missing": missing, "unseen": unseen, "declared": declared}
-        return pd.DataFrame(columns, index=pd.Index(self.features, name="feature")).astype("int64")
+        return pd.DataFrame(
+            [_row_counts(one, codes[:, j]) for j, one in enumerate(self.bins)],
+            index=pd.Index(self.features, name="feature"),
+            columns=list(_COUNTED),
+        ).astype("int64")
 
     # ---- the card as data ----------------------------------------------------------------------------
 
@@ -352,12 +357,32 @@ class AdditiveCard:
         for j, one in enumerate(bins):
             frame[f"feature_{j + 1}"] = one.name
             frame[f"row_{j + 1}"] = np.take(one.labels(), places[j])
-            declared |= (places[j] == one.missing_code) & (not one.missing)
-            declared |= (places[j] == one.unseen_code) & (not one.other)
+            declared |= np.isin(places[j], one.declared)
         if term.share is not None:
             frame["share"] = term.share[places[0]]
         frame["declared"] = declared
         return frame
+
+    def with_rules(self, rules: Mapping[str, FeatureRule]) -> AdditiveCard:
+        """Return the card whose missing, special, unseen and out-of-range rows score what people decided.
+
+        Parameters
+        ----------
+        rules : mapping of str to FeatureRule
+            Only the policies are read; the rows must exist already.
+
+        Raises
+        ------
+        InvalidParameterError
+            If a rule names no feature of the card, or the card has several outputs.
+        """
+        given = check_rules(rules, self.features)
+        if len(self.outputs) > 1 and any(rule.policies() for rule in given.values()):
+            raise InvalidParameterError(
+                f"Policies for odd rows need a card of one output; this one has {len(self.outputs)}."
+            )
+        bins, terms, notes = apply_policies(self.bins, self.terms, given)
+        return replace(self, bins=bins, terms=terms, notes=(*self.notes, *notes))
 
     def recalibrated(
         self, intercept: float | Sequence[float] = 0.0, slope: float | Sequence[float] = 1.0
@@ -399,9 +424,9 @@ class AdditiveCard:
         BundleFormatError
             If `state` is not a card, or a card of a newer version.
         """
-        if state.get("format") != _FORMAT or state.get("version") != _VERSION:
+        if state.get("format") != _FORMAT or state.get("version") not in _READABLE:
             raise BundleFormatError(
-                f"A card must say format {_FORMAT!r} and version {_VERSION}; got "
+                f"A card must say format {_FORMAT!r} and a version of {_READABLE}; got "
                 f"{state.get('format')!r}, {state.get('version')!r}. Write it again with this version."
             )
         try:
@@ -438,6 +463,24 @@ class AdditiveCard:
         if not isinstance(state, dict):
             raise BundleFormatError(f"A card must be a JSON object; got {type(state).__name__}.")
         return cls.from_state(state)
+
+
+_COUNTED = ("rows", "missing", "special", "unseen", "below", "above", "declared")
+
+
+def _row_counts(bins: FeatureBins, codes: NDArray[Any]) -> tuple[int, ...]:
+    """Return how often one feature's rows are met, in the order of `_COUNTED`."""
+    counts = np.bincount(codes, minlength=bins.n_rows)
+    below, above = (int(counts[row]) for row in bins.range_rows) if bins.bounded else (0, 0)
+    return (
+        int(counts.sum()),
+        int(counts[bins.missing_code]),
+        int(counts[list(bins.special_rows)].sum()),
+        int(counts[bins.unseen_code]),
+        below,
+        above,
+        int(counts[list(bins.declared)].sum()),
+    )
 
 
 def _faults(card: AdditiveCard) -> list[str]:
