@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from ._bins import FeatureBins
-    from ._card import Link
+    from ._card_data import Link
 
 Objective = Literal["binary", "multiclass", "regression"]
 Interactions = Literal["auto", "all"] | int | Sequence[tuple[str, str]]
