@@ -8,8 +8,8 @@ import pytest
 
 from clientscore.additive import AdditiveCard, encode, fit_bins, learn_boosted
 from clientscore.additive._bags import BoostSettings, build_matrix, held_folds, raw_scores, train_bags
-from clientscore.additive._boosted import Learner
 from clientscore.additive._fold import Fold
+from clientscore.additive._learner import Learner
 from clientscore.exceptions import DataError, InvalidParameterError
 
 OBJECTIVES = {"binary": ("bad",), "multiclass": ("default", "closure"), "regression": ("amount",)}
@@ -53,8 +53,8 @@ def train(codes, bins, y, objective, rounds=150):
 def test_the_fold_equals_the_trees_wherever_training_has_been(data, objective):
     """100,000 random rows, any value with any value, missing and levels as they occurred."""
     _, bins, codes, y = data
-    learner, bags, settings = train(codes, bins, y[objective], objective)
-    card, _ = learner.finish(bags, settings, prune=False, screened=False)
+    learner, bags, _ = train(codes, bins, y[objective], objective)
+    card, _ = learner.finish(bags, "keep", screened=False)
     rng = np.random.default_rng(7)
     random = np.empty((100_000, len(bins)), dtype=codes.dtype, order="F")
     for j in range(len(bins)):
@@ -135,14 +135,60 @@ def test_a_planted_pair_is_the_strongest(data):
     assert report.loss < 0.93 * report.base_loss
 
 
-def test_auto_drops_little_and_says_how_much(data):
+def test_auto_keeps_the_pairs_that_matter_and_the_curve(data):
     _, bins, codes, y = data
-    full, _ = learn_boosted(codes, bins, y["binary"], interactions="all", max_rounds=150, random_state=0)
+    full, dense = learn_boosted(codes, bins, y["binary"], interactions="all", max_rounds=150, random_state=0)
     card, report = learn_boosted(codes, bins, y["binary"], max_rounds=150, random_state=0)
-    change = full.decision_codes(codes) - card.decision_codes(codes)
+    pairs = [term.name for term in card.terms if len(term.features) == 2]
+    assert {"a x c", "d x industry"} <= set(pairs)
+    assert len(pairs) < 6
+    assert (
+        len(pairs) == report.pairs["kept"].sum() == report.curve.loc[report.curve["chosen"], "pairs"].item()
+    )
+    assert set(report.dropped_features) == set(card.features) - {
+        term.name for term in card.terms if len(term.features) == 1
+    }
+    assert chosen["over_best"] <= chosen["standard_error"]
+    assert chosen["loss"] == pytest.approx(report.loss)
+    all_pairs = report.curve.iloc[0]
+    assert all_pairs["loss"] == pytest.approx(dense.loss, abs=2e-5)
+    assert report.curve["loss"].min() <= all_pairs["loss"]
+    lines = report.pairs.set_index(["feature_1", "feature_2"])["factor"]
+    for term in card.terms:
+        if len(term.features) == 2:
+            table = next(one for one in full.terms if one.features == term.features)
+            np.testing.assert_allclose(term.values, lines[term.features] * table.values, atol=1e-12)
+
+
+def test_few_held_rows_fall_back_to_dropping_what_is_negligible(data):
+    _, bins, codes, y = data
+    some, few = codes[:400], y["binary"][:400].copy()
+    few[np.flatnonzero(few)[15:]] = 0
+    settings = {"max_rounds": 150, "random_state": 0}
+    full, _ = learn_boosted(some, bins, few, interactions="all", **settings)
+    card, report = learn_boosted(some, bins, few, **settings)
+    change = full.decision_codes(some) - card.decision_codes(some)
+    assert report.curve is None
     assert change.std() == pytest.approx(report.dropped_spread, abs=1e-9)
-    assert report.dropped_spread <= 0.011 * full.decision_codes(codes).std()
-    assert len(card.terms) == 7 + report.pairs["kept"].sum()
+    assert report.dropped_spread <= 0.011 * full.decision_codes(some).std()
+
+
+def test_bags_and_their_deviation_belong_to_the_card(data):
+    _, bins, codes, y = data
+    learner, bags, _ = train(codes, bins, y["binary"], "binary")
+    card, report = learner.finish(bags, "keep", screened=False)
+    told = card.decision_codes(codes)[:, None] + report.bags.deviations(codes)[:, :, 0]
+    for k, bag in enumerate(bags):
+        raw = raw_scores(bag.text, build_matrix(codes, bag.positions), 1)[:, 0]
+        assert told[:, k] == pytest.approx(raw, abs=1e-5)
+    assert report.bags.deviation(codes)[:, 0] == pytest.approx(told.std(axis=1, ddof=1), abs=1e-5)
+    assert [one.apart.std(axis=0, ddof=1).max() for one in learner.tables(bags).tables] == pytest.approx(
+        [term.deviation.max() for term in card.terms], abs=1e-4
+    )
+    stretched = report.bags.scaled(2.0).deviation(codes)
+    assert stretched == pytest.approx(2 * report.bags.deviation(codes), rel=1e-5)
+    again = type(report.bags).from_state(report.bags.to_state())
+    assert np.array_equal(again.deviation(codes), report.bags.deviation(codes))
 
 
 def test_a_number_of_interactions_is_kept(data):
@@ -292,7 +338,8 @@ def test_thousands_of_trees_fold_into_the_tables_of_a_few():
     assert len(many.pairs) > 200
     assert many.pairs == few.pairs
     for pair in many.pairs:  # the same boosters six times over have the same mean
-        np.testing.assert_allclose(many.pair_table(pair), few.pair_table(pair), atol=1e-12)
+        sheets = (pair_table.pair_table(pair) for pair_table in (many, few))
+        np.testing.assert_allclose(*(sheet.mean(axis=2) for sheet in sheets), atol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -71,10 +71,12 @@ class CardData:
         -------
         DataFrame
             Columns term, feature_1, row_1, feature_2, row_2, output, value, share (of the training weight,
-            terms of one feature), declared (no training example of that missing or unseen row).
+            terms of one feature), deviation (of the value over bags), declared (no training example of that
+            row).
         """
         parts = [self._term_frame(term) for term in self.terms]
-        columns = ["term", "feature_1", "row_1", "feature_2", "row_2", "output", "value", "share", "declared"]
+        places = ["term", "feature_1", "row_1", "feature_2", "row_2", "output"]
+        columns = [*places, "value", "share", "deviation", "declared"]
         first = pd.DataFrame(
             {"term": "intercept", "output": self.outputs, "value": self.intercept, "declared": False}
         )
@@ -92,6 +94,8 @@ class CardData:
             declared |= np.isin(places[j], one.declared)
         if term.share is not None:
             frame["share"] = term.share[places[0]]
+        if term.deviation is not None:
+            frame["deviation"] = term.deviation.ravel()
         frame["declared"] = declared
         return frame
 
@@ -130,7 +134,7 @@ class CardData:
         """
         shift = np.broadcast_to(np.asarray(intercept, dtype=float), len(self.outputs))
         factor = np.broadcast_to(np.asarray(slope, dtype=float), len(self.outputs))
-        terms = tuple(replace(term, values=term.values * factor) for term in self.terms)
+        terms = tuple(term.scaled(factor) for term in self.terms)
         new = shift + factor * np.asarray(self.intercept)
         return replace(self, intercept=tuple(new.tolist()), terms=terms)
 

@@ -24,7 +24,10 @@ Pair = tuple[int, int]
 
 @dataclass(frozen=True, eq=False)
 class Branches:
-    """Branches of many trees, one entry a side of a root; a child of -1 means the side is a leaf."""
+    """Branches of many trees, one entry a side of a root; a child of -1 means the side is a leaf.
+
+    The sheet of a branch is its booster's number times the outputs, plus the output it moves.
+    """
 
     root: NDArray[np.intp]
     root_cut: NDArray[np.float64]
@@ -35,7 +38,7 @@ class Branches:
     child_nan_left: NDArray[np.bool_]
     left_value: NDArray[np.float64]
     right_value: NDArray[np.float64]
-    output: NDArray[np.intp]
+    sheet: NDArray[np.intp]
     booster: NDArray[np.intp]
 
     def take(self, rows: NDArray[Any]) -> Branches:
@@ -44,7 +47,7 @@ class Branches:
 
 
 class Fold:
-    """The tables of an average of boosters, made when asked for.
+    """The tables of several boosters, made when asked for; each table has one sheet a booster and output.
 
     Parameters
     ----------
@@ -62,14 +65,14 @@ class Fold:
         self.positions = positions
         self.n_rows = [len(position) for position in positions[0]]
         self._shared = [all(one is own[0] for one in own) for own in zip(*positions, strict=True)]
-        self.n_outputs = n_outputs
-        self.constant = np.zeros(n_outputs)
+        self.sheets = (len(texts), n_outputs)
+        constant = np.zeros(len(texts) * n_outputs)
         rows: list[tuple[Any, ...]] = []
         for booster, text in enumerate(texts):
             for index, tree in enumerate(_read_trees(text)):
-                _add_tree(tree, (index % n_outputs, booster), rows, self.constant)
-        self.constant /= len(texts)
-        self.branches = _branches(rows, len(texts))
+                _add_tree(tree, (booster * n_outputs + index % n_outputs, booster), rows, constant)
+        self.constant = constant.reshape(self.sheets)
+        self.branches = _branches(rows)
         self._groups = self._group_pairs()
 
     def _group_pairs(self) -> dict[Pair, NDArray[np.intp]]:
@@ -97,27 +100,27 @@ class Fold:
         return float(np.square(b.left_value - b.right_value).sum())
 
     def main_tables(self) -> dict[int, NDArray[np.float64]]:
-        """Return the table of every feature that splits on its own: shape (rows, n_outputs)."""
+        """Return the table of every feature that splits on its own: shape (rows, n_boosters, n_outputs)."""
         tables: dict[int, NDArray[np.float64]] = {}
         alone = np.flatnonzero((self.branches.child < 0) | (self.branches.child == self.branches.root))
         for feature in np.unique(self.branches.root[alone]):
             b = self.branches.take(alone[self.branches.root[alone] == feature])
             values = self._root_side(b, int(feature)) * self._child_values(b, int(feature))
-            tables[int(feature)] = values.T @ self._one_hot(b)
+            tables[int(feature)] = (values.T @ self._one_hot(b)).reshape(-1, *self.sheets)
         return tables
 
     def pair_table(self, pair: Pair) -> NDArray[np.float64]:
-        """Return the table of a pair: shape (rows of the first, rows of the second, n_outputs)."""
+        """Return the table of a pair: shape (rows of the first, of the second, n_boosters, n_outputs)."""
         group = self._groups[pair]
-        shape = (self.n_rows[pair[0]], self.n_rows[pair[1]], self.n_outputs)
-        table = np.zeros(shape)
-        for output in np.unique(self.branches.output[group]):
-            of_output = group[self.branches.output[group] == output]
+        rows = (self.n_rows[pair[0]], self.n_rows[pair[1]])
+        table = np.zeros((*rows, self.sheets[0] * self.sheets[1]))
+        for sheet in np.unique(self.branches.sheet[group]):
+            of_sheet = group[self.branches.sheet[group] == sheet]
             for root, other in (pair, pair[::-1]):
-                b = self.branches.take(of_output[self.branches.root[of_output] == root])
+                b = self.branches.take(of_sheet[self.branches.root[of_sheet] == root])
                 part = self._root_side(b, root).T @ self._child_values(b, other)
-                table[:, :, output] += part if root == pair[0] else part.T
-        return table
+                table[:, :, sheet] += part if root == pair[0] else part.T
+        return table.reshape(*rows, *self.sheets)
 
     def _root_side(self, b: Branches, root: int) -> NDArray[np.float64]:
         """Return 1 where a row number falls on the branch's side of its root: shape (branches, rows)."""
@@ -146,7 +149,7 @@ class Fold:
         return left
 
     def _one_hot(self, b: Branches) -> NDArray[np.float64]:
-        return np.asarray(np.eye(self.n_outputs)[b.output])
+        return np.asarray(np.eye(self.sheets[0] * self.sheets[1])[b.sheet])
 
 
 def _goes_left(
@@ -184,7 +187,7 @@ _SPLIT_FIELDS = ("split_feature", "threshold", "decision_type", "left_child", "r
 def _add_tree(
     tree: dict[str, str], place: Pair, rows: list[tuple[Any, ...]], constant: NDArray[np.float64]
 ) -> None:
-    """Add the branches of a tree; `place` is the output it moves and the number of its booster."""
+    """Add the branches of a tree; `place` is the sheet it moves and the number of its booster."""
     if int(tree["num_leaves"]) == 1:
         constant[place[0]] += float(tree["leaf_value"])
         return
@@ -204,10 +207,7 @@ def _add_tree(
         rows.append((*root, is_left, *split, float(leaf[~low]), float(leaf[~high]), *place))
 
 
-def _branches(rows: list[tuple[Any, ...]], n_bags: int) -> Branches:
+def _branches(rows: list[tuple[Any, ...]]) -> Branches:
     types = (np.intp, float, bool, bool, np.intp, float, bool, float, float, np.intp, np.intp)
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(types)
-    arrays = [np.array(column, dtype=kind) for column, kind in zip(columns, types, strict=True)]
-    arrays[7] = arrays[7] / n_bags
-    arrays[8] = arrays[8] / n_bags
-    return Branches(*arrays)
+    return Branches(*(np.array(column, dtype=kind) for column, kind in zip(columns, types, strict=True)))

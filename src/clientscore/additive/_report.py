@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from ._bagged import CardBags
+
 
 @dataclass(frozen=True, eq=False)
 class BoostReport:
@@ -27,11 +29,19 @@ class BoostReport:
     base_loss : float
         The same loss of the constant decision.
     pairs : DataFrame
-        Columns feature_1, feature_2, spread (standard deviation over training rows), kept; strongest first.
+        Columns feature_1, feature_2, spread (standard deviation over training rows), factor (of the table, 0
+        if dropped), kept; strongest first.
     dropped_spread : float
         Standard deviation over training rows of everything dropped, in the decision's unit; 0 if nothing was.
+    dropped_features : tuple of str
+        Features whose main effect was dropped.
     screened : bool
         Whether pairs were chosen on one bag and the card refitted with them.
+    curve : DataFrame or None
+        What a shorter card costs, one line a candidate: pull, price, pairs, terms, loss (cross-validated),
+        over_best, standard_error, chosen; None where terms were not rescaled.
+    bags : CardBags or None
+        How far each bag lies from the card.
     """
 
     out_of_bag: NDArray[np.float64]
@@ -40,7 +50,10 @@ class BoostReport:
     base_loss: float
     pairs: pd.DataFrame
     dropped_spread: float
+    dropped_features: tuple[str, ...]
     screened: bool
+    curve: pd.DataFrame | None = None
+    bags: CardBags | None = None
 
     def frame(self) -> pd.DataFrame:
         """Return the pairs, strongest first."""
@@ -54,6 +67,7 @@ class BoostReport:
             "base_loss": self.base_loss,
             "n_pairs": int(self.pairs["kept"].sum()),
             "dropped_spread": self.dropped_spread,
+            "dropped_features": list(self.dropped_features),
             "screened": self.screened,
         }
 

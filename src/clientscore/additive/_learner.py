@@ -1,0 +1,374 @@
+"""The data of one call of learn_boosted, and its steps: train, fold, purify, shorten, report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from ._bagged import BaggedTable, card_bags
+from ._bags import Design, held_folds, train_bags
+from ._card import AdditiveCard
+from ._fold import Fold
+from ._garrote import HeldOut, rescale
+from ._purify import cell_weights, purify_pair
+from ._report import BoostReport, base_loss, mean_loss
+from ._rules import check_target, check_weight, fixed_pairs
+from ._term import Term
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from ._bags import Bag, BoostSettings
+    from ._bins import FeatureBins
+    from ._card_data import Link
+    from ._fold import Pair
+    from ._garrote import Rescaling
+
+Objective = Literal["binary", "multiclass", "regression"]
+Shorten = Literal["keep", "rescale", "drop"]
+
+_LINKS: dict[str, Link] = {"binary": "logit", "multiclass": "multilogit", "regression": "identity"}
+_COUNT_ROWS = 50_000  # rows that weigh the cells of a pair
+_AUTO_PAIRS = 400  # beyond this many pairs "auto" screens them on one bag
+_AUTO_SPREAD = 0.01  # without held-out rows "auto" drops tables whose joint spread is below this share
+_GARROTE_ROWS = 20  # fewest bads, and goods, held out for the garrote to learn from
+_GARROTE_VALUES = 40_000_000  # most values held in memory at once; fewer rows beyond
+
+
+class Learner:
+    """The data of one call of learn_boosted, and its steps."""
+
+    def __init__(
+        self,
+        codes: NDArray[Any],
+        bins: tuple[FeatureBins, ...],
+        y: ArrayLike,
+        objective: Objective,
+        outputs: tuple[str, ...],
+        sample_weight: ArrayLike | None,
+        groups: ArrayLike | None,
+        monotone: tuple[int, ...] | None = None,
+    ) -> None:
+        self.n_rows = len(codes)
+        n_classes = len(outputs) + 1 if objective == "multiclass" else 1
+        target = check_target(y, codes, bins, objective, n_classes)
+        weight = check_weight(sample_weight, len(codes))
+        self.used = np.flatnonzero(weight > 0)
+        self.codes, self.weight, self.y = codes[self.used], weight[self.used], target[self.used]
+        self.groups = None
+        if groups is not None:
+            self.groups = pd.factorize(np.asarray(groups)[self.used])[0]
+        self.objective, self.outputs = objective, outputs
+        counts = [
+            np.bincount(self.codes[:, j], weights=self.weight, minlength=one.n_rows)
+            for j, one in enumerate(bins)
+        ]
+        self.counts = counts
+        self.bins = tuple(one.met(mass) for one, mass in zip(bins, counts, strict=True))
+        self.design = Design(self.bins, self.codes, self.y, self.weight, objective, n_classes, monotone)
+
+    def learn(
+        self,
+        settings: BoostSettings,
+        interactions: Any,
+        n_bags: int,
+        valid_share: float,
+        rng: np.random.Generator,
+    ) -> tuple[AdditiveCard, BoostReport]:
+        """Train the bags, choosing pairs first where that is asked, and make the card of them."""
+        held = held_folds(self.y, self.groups, n_bags, valid_share, rng)
+        seeds = [int(seed) for seed in rng.integers(2**31 - 1, size=n_bags)]
+        self.draw_sample(rng)
+        limit = self._pair_limit(interactions)
+        fixed = fixed_pairs(interactions, self.bins)
+        if fixed is not None:
+            settings = replace(settings, pairs=fixed, depth=2 if fixed else 1)
+        bags: list[Bag] = []
+        screened = False
+        if limit is not None:
+            bags = train_bags(self.design, held[:1], settings, seeds[:1])
+            chosen = self._strongest(self._fold(bags), limit)
+            if chosen is not None:
+                settings, bags, screened = replace(settings, pairs=chosen), [], True
+        bags += train_bags(self.design, held[len(bags) :], settings, seeds[len(bags) :])
+        shorten: Shorten = "keep" if interactions == "all" else "rescale"
+        return self.finish(bags, "drop" if interactions == "auto" else shorten, screened=screened)
+
+    def _pair_limit(self, interactions: Any) -> int | None:
+        if interactions == "auto":
+            return _AUTO_PAIRS
+        if isinstance(interactions, int | np.integer) and interactions > 0:
+            return int(interactions)
+        return None
+
+    def draw_sample(self, rng: np.random.Generator) -> None:
+        """Choose the rows that weigh the cells of pairs."""
+        n = len(self.codes)
+        self._sample = np.arange(n)
+        if n > _COUNT_ROWS:
+            self._sample = np.sort(rng.choice(n, _COUNT_ROWS, replace=False))
+
+    def _fold(self, bags: Sequence[Bag]) -> Fold:
+        return Fold([bag.text for bag in bags], [bag.positions for bag in bags], self.design.n_classes)
+
+    def _strongest(self, fold: Fold, limit: int) -> tuple[Pair, ...] | None:
+        """Return the pairs of the largest purified spread, or None where no choice is needed."""
+        if len(fold.pairs) <= limit:
+            return None
+        likely = sorted(fold.pairs, key=fold.pair_size, reverse=True)[: 4 * limit]
+        spread = {pair: self._pure_pair(fold, pair)[3] for pair in likely}
+        return tuple(sorted(sorted(likely, key=lambda pair: -spread[pair])[:limit]))
+
+    def live(self, j: int) -> NDArray[np.bool_]:
+        """Return which rows of a feature are learned, not declared."""
+        live = np.ones(self.bins[j].n_rows, dtype=bool)
+        live[list(self.bins[j].declared)] = False
+        return live
+
+    def _relative(self, table: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return outputs from raw scores: for several classes, against the reference."""
+        return table[..., 1:] - table[..., :1] if self.objective == "multiclass" else table
+
+    def _pure_pair(
+        self, fold: Fold, pair: Pair
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float]:
+        """Return the purified sheets, what goes to the two main effects, and the mean table's spread.
+
+        Sheets have the shape (rows, rows of the second, n_bags, n_outputs).
+        """
+        sheets = self._relative(fold.pair_table(pair))
+        shape, extra = sheets.shape[:2], sheets.shape[2:]
+        table = sheets.reshape(*shape, -1)
+        live = np.ix_(self.live(pair[0]), self.live(pair[1]))
+        sample = self._sample
+        counts = cell_weights(self.codes[sample], pair, (shape[0], shape[1]), self.weight[sample])
+        pure, rows, columns = (np.zeros_like(part) for part in (table, table[:, 0], table[0]))
+        pure[live], rows[live[0].ravel()], columns[live[1].ravel()] = purify_pair(table[live], counts[live])
+        first, second = (list(self.bins[j].nearest) for j in pair)
+        pure = pure[first][:, second].reshape(*shape, *extra)
+        mean = pure.mean(axis=2)
+        spread = np.sqrt((counts[..., None] * mean**2).sum((0, 1)) / counts.sum()).max()
+        return pure, rows.reshape(-1, *extra), columns.reshape(-1, *extra), float(spread)
+
+    def tables(self, bags: Sequence[Bag]) -> _Tables:
+        """Fold the bags and purify their tables: main effects first, then pairs, each in order."""
+        fold = self._fold(bags)
+        intercept = self._relative(fold.constant)
+        mains = {j: self._relative(sheets) for j, sheets in fold.main_tables().items()}
+        pairs, spreads = [], {}
+        for pair in fold.pairs:
+            pure, rows, columns, spreads[pair] = self._pure_pair(fold, pair)
+            pairs.append(BaggedTable.of(pair, pure))
+            mains[pair[0]] = mains.get(pair[0], 0) + rows
+            mains[pair[1]] = mains.get(pair[1], 0) + columns
+        centered = []
+        for j in sorted(mains):
+            mean = np.tensordot(self.counts[j], mains[j], 1) / self.counts[j].sum()
+            intercept = intercept + mean
+            sheets = np.where(self.live(j)[:, None, None], mains[j] - mean, 0.0)
+            centered.append(BaggedTable.of((j,), sheets[list(self.bins[j].nearest)]))
+        return _Tables(intercept, [*centered, *pairs], spreads)
+
+    def finish(
+        self, bags: Sequence[Bag], shorten: Shorten, *, screened: bool
+    ) -> tuple[AdditiveCard, BoostReport]:
+        """Fold, purify and, where asked, shorten or rescale the bags."""
+        whole = self.tables(bags)
+        rows, bag = _entries(bags)
+        rescaling = None
+        factors = np.ones(len(whole.tables))
+        if shorten != "keep" and self._can_rescale(rows, len(bags)):
+            rows, bag = self._fewer(rows, bag, len(whole.tables))
+            rescaling = self._rescale(whole, rows, bag, prune=shorten == "drop")
+            factors = rescaling.factors
+        elif shorten == "drop":
+            factors = self._strong_enough(whole)
+        kept = [
+            table if factor == 1 else table.scaled(factor)
+            for table, factor in zip(whole.tables, factors.tolist(), strict=True)
+            if factor > 0
+        ]
+        decision = self._raw(bags) if rescaling is None else rescaling.decision[:, None]
+        if rescaling is None:
+            rows = np.concatenate([one.held for one in bags])
+        report = self._report(whole, factors, rows, decision)
+        card = self._card(whole.intercept.mean(axis=0), kept)
+        return card, replace(
+            report,
+            rounds=tuple(one.rounds for one in bags),
+            screened=screened,
+            curve=None if rescaling is None else rescaling.curve,
+            bags=card_bags(whole.intercept, kept),
+        )
+
+    def _card(self, intercept: NDArray[np.float64], tables: Sequence[BaggedTable]) -> AdditiveCard:
+        names = [one.name for one in self.bins]
+        terms = []
+        for table in tables:
+            alone = len(table.place) == 1
+            mass = self.counts[table.place[0]]
+            share = mass / mass.sum() if alone else None
+            features = tuple(names[j] for j in table.place)
+            terms.append(Term(features, table.mean, share, table.deviation()))
+        notes = tuple(
+            f"{one.name}: special codes score as missing, for a monotone number has no place for them."
+            for one, sign in zip(self.bins, self.design.monotone or (), strict=False)
+            if sign and one.specials
+        )
+        link = _LINKS[self.objective]
+        return AdditiveCard(self.outputs, tuple(intercept.tolist()), self.bins, tuple(terms), link, notes)
+
+    # ---- fewer terms -----------------------------------------------------------------------------------
+
+    def _bound(self, table: BaggedTable) -> bool:
+        """Return whether a term touches a monotone feature, so that it must keep its size."""
+        signs = self.design.monotone
+        return signs is not None and any(signs[j] for j in table.place)
+
+    def _can_rescale(self, rows: NDArray[np.intp], n_bags: int) -> bool:
+        if self.objective == "multiclass" or n_bags < 2 or len(rows) < 2 * _GARROTE_ROWS:
+            return False
+        bads = int((self.y[rows] > 0).sum())
+        return self.objective == "regression" or min(bads, len(rows) - bads) >= _GARROTE_ROWS
+
+    def _fewer(
+        self, rows: NDArray[np.intp], bag: NDArray[np.intp], n_terms: int
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return a sample of the entries where all would fill the memory."""
+        most = max(_GARROTE_VALUES // max(n_terms, 1), 10_000)
+        if len(rows) <= most:
+            return rows, bag
+        chosen = np.sort(np.random.default_rng(0).choice(len(rows), most, replace=False))
+        return rows[chosen], bag[chosen]
+
+    def _rescale(
+        self, whole: _Tables, rows: NDArray[np.intp], bag: NDArray[np.intp], *, prune: bool
+    ) -> Rescaling:
+        """Return a factor for every table; those of monotone features keep theirs at 1."""
+        codes = self.codes[rows]
+        offset = whole.intercept[bag, 0]
+        free = [k for k, table in enumerate(whole.tables) if not self._bound(table)]
+        values = np.empty((len(rows), len(free)), dtype=np.float32, order="F")
+        for place, k in enumerate(free):
+            values[:, place] = whole.tables[k].held(codes, bag)
+        for table in whole.tables:
+            if self._bound(table):
+                offset = offset + table.held(codes, bag)
+        _, first = np.unique(rows, return_index=True)
+        fold_of = np.zeros(len(self.codes), dtype=np.intp)
+        fold_of[rows[first]] = bag[first]
+        cluster = np.arange(len(self.codes)) if self.groups is None else self.groups
+        held = HeldOut(
+            offset=offset,
+            values=values,
+            y=self.y[rows],
+            weight=self.weight[rows],
+            fold=pd.factorize(fold_of[rows])[0],
+            cluster=cluster[rows],
+            binary=self.objective == "binary",
+        )
+        is_pair = np.array([len(whole.tables[k].place) == 2 for k in free], dtype=bool)
+        found = rescale(held, is_pair, prune=prune)
+        factors = np.ones(len(whole.tables))
+        factors[free] = found.factors
+        return replace(found, factors=factors)
+
+    def _strong_enough(self, whole: _Tables) -> NDArray[np.float64]:
+        """Return 0 for the weakest pairs while the spread of all that is dropped stays negligible, else 1."""
+        free = [k for k, table in enumerate(whole.tables) if len(table.place) == 2 and not self._bound(table)]
+        free.sort(key=whole.spread)
+        score = whole.sum(self.codes[self._sample], np.ones(len(whole.tables)))
+        limit = _AUTO_SPREAD * float(_spread(score, self.weight[self._sample]).max())
+        joint = np.sqrt(np.cumsum([whole.spread(k) ** 2 for k in free]))
+        factors = np.ones(len(whole.tables))
+        factors[free[: int(np.searchsorted(joint, limit, side="right"))]] = 0.0
+        return factors
+
+    # ---- report ----------------------------------------------------------------------------------------
+
+    def _raw(self, bags: Sequence[Bag]) -> NDArray[np.float64]:
+        """Return the decision of every held row, one entry a row and bag: shape (n, n_outputs)."""
+        return self._relative(np.concatenate([bag.raw for bag in bags]))
+
+    def _report(
+        self,
+        whole: _Tables,
+        factors: NDArray[np.float64],
+        rows: NDArray[np.intp],
+        decision: NDArray[np.float64],
+    ) -> BoostReport:
+        """Return the report; `decision` holds what bags say of `rows` that they did not train on."""
+        width = whole.intercept.shape[-1]
+        total, times = np.zeros((len(self.codes), width)), np.bincount(rows, minlength=len(self.codes))
+        np.add.at(total, rows, decision)
+        seen = times > 0
+        mean = total[seen] / times[seen, None]
+        out = np.full((self.n_rows, width), np.nan)
+        out[self.used[seen]] = mean
+        loss, base = np.nan, np.nan
+        if seen.any():
+            loss = mean_loss(self.objective, mean, self.y[seen], self.weight[seen])
+            base = base_loss(self.objective, self.y[seen], self.weight[seen])
+        names = [one.name for one in self.bins]
+        pairs = [k for k, table in enumerate(whole.tables) if len(table.place) == 2]
+        pairs.sort(key=lambda k: -whole.spread(k))
+        lines = [
+            (*(names[j] for j in whole.tables[k].place), whole.spread(k), factors[k], factors[k] > 0)
+            for k in pairs
+        ]
+        codes = self.codes[self._sample]
+        change = whole.sum(codes, (factors == 0).astype(float)) if not factors.all() else np.zeros((1, 1))
+        weight = self.weight[self._sample] if not factors.all() else np.ones(1)
+        return BoostReport(
+            out_of_bag=out[:, 0] if width == 1 else out,
+            rounds=(),
+            loss=loss,
+            base_loss=base,
+            pairs=pd.DataFrame(lines, columns=["feature_1", "feature_2", "spread", "factor", "kept"]),
+            dropped_spread=float(_spread(change, weight).max()),
+            dropped_features=tuple(
+                names[table.place[0]]
+                for table, factor in zip(whole.tables, factors, strict=True)
+                if factor == 0 and len(table.place) == 1
+            ),
+            screened=False,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Tables:
+    """All purified tables of the bags: intercept (n_bags, n_outputs), terms, and the spread of each pair."""
+
+    intercept: NDArray[np.float64]
+    tables: list[BaggedTable]
+    spreads: dict[Pair, float]
+
+    def spread(self, k: int) -> float:
+        """Return the standard deviation over training rows of a pair."""
+        first, second = self.tables[k].place
+        return self.spreads[first, second]
+
+    def sum(self, codes: NDArray[Any], factors: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the sum of the mean tables, each times its factor: shape (n, n_outputs)."""
+        total = np.zeros((len(codes), self.intercept.shape[-1]))
+        for table, factor in zip(self.tables, factors.tolist(), strict=True):
+            if factor:
+                total += factor * table.mean.reshape(-1, total.shape[1])[table.rows(codes)]
+        return total
+
+
+def _entries(bags: Sequence[Bag]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return row and bag of every held row."""
+    rows = np.concatenate([bag.held for bag in bags])
+    return rows, np.repeat(np.arange(len(bags)), [len(bag.held) for bag in bags])
+
+
+def _spread(values: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the weighted standard deviation of every column."""
+    mean = np.average(values, axis=0, weights=weight)
+    return np.asarray(np.sqrt(np.average(np.square(values - mean), axis=0, weights=weight)))
