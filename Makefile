@@ -77,7 +77,7 @@ $(LOCKED): requirements/dev.lock
 	@echo "== setup: the packages of $< into $(VENV); one to three minutes, only when they change"
 	@$(PYTHON) -m venv $(VENV)
 	@set -o pipefail; started=$$SECONDS; \
-	$(BIN)/python -m pip install --progress-bar off --require-hashes -r $< 2>$(VENV)/pip-errors.log | { \
+	$(BIN)/python -m pip install --progress-bar off --no-deps --require-hashes -r $< 2>$(VENV)/pip-errors.log | { \
 	  found=0; while read -r word rest; do case "$$word" in \
 	    Collecting|Processing|Requirement) found=$$((found + 1)); [ $$((found % 20)) -ne 0 ] || echo "   $$found packages found";; \
 	    Installing) echo "   $$found packages found, unpacking them";; \

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clientscore.additive import FeatureBins, encode, fit_bins
+from clientscore.additive import FeatureBins, FeatureRule, encode, fit_bins
 from clientscore.exceptions import DataError, InvalidParameterError, MissingColumnError
 
 
@@ -106,7 +106,7 @@ def test_many_levels_pool_the_rare_ones():
 
 def test_few_distinct_values_get_a_bin_each():
     bins = fit_bins(pd.DataFrame({"x": [3, 1, 2, 2, None]}))[0]
-    assert bins.edges == (1.5, 2.5)
+    assert bins.edges == (np.nextafter(1.0, 0), 1.5, 2.5, 3.0)
     assert bins.missing
 
 
@@ -114,9 +114,10 @@ def test_quantile_bins_hold_about_equal_weight_and_fine_tails():
     x = np.random.default_rng(0).normal(size=20_000)
     bins = fit_bins(pd.DataFrame({"x": x}), max_bins=40)
     share = np.bincount(encode(bins, pd.DataFrame({"x": x})).ravel()) / len(x)
-    assert bins[0].n_values <= 40
+    assert len(bins[0].inner_rows) <= 40
     assert share.max() < 0.03
-    assert share[0] == pytest.approx(0.0025, rel=0.1)
+    assert share[0] == 0
+    assert share[1] == pytest.approx(0.0025, rel=0.1)
 
 
 def test_weights_count_like_repeated_rows():
@@ -131,14 +132,15 @@ def test_edges_of_neighboring_floats_still_tell_them_apart():
     low = 1.0
     high = np.nextafter(low, 2)
     bins = fit_bins(pd.DataFrame({"x": [low, high]}))
-    assert encode(bins, pd.DataFrame({"x": [low, high]})).ravel().tolist() == [0, 1]
+    assert encode(bins, pd.DataFrame({"x": [low, high]})).ravel().tolist() == [1, 2]
 
 
 @pytest.mark.parametrize("column", [[None, None], [np.nan, np.nan], [7.0, 7.0], [True, True]])
-def test_columns_without_variation_have_one_row_of_values(column):
+def test_columns_without_variation_have_one_row_in_range(column):
     bins = fit_bins(pd.DataFrame({"x": column}))[0]
-    assert bins.n_values == 1
-    assert bins.n_rows == 3
+    assert len(bins.inner_rows) == 1
+    assert bins.n_rows == (5 if bins.bounded else 3)
+    assert bins.bounded == (column[0] in (7.0, True))
 
 
 def test_bins_without_order_are_an_error():
@@ -167,3 +169,85 @@ def test_more_than_256_rows_need_wider_codes():
     codes = encode([bins], pd.DataFrame({"x": [299.5, np.nan]}))
     assert codes.dtype == np.uint16
     assert codes.ravel().tolist() == [300, 301]
+
+
+# ---- special codes, range, refusal -------------------------------------------------------------------------
+
+
+def test_numbers_out_of_range_have_rows_of_their_own():
+    bins = fit_bins(pd.DataFrame({"x": [1.0, 2.0, 3.0]}))[0]
+    x = [0.999, np.nextafter(1.0, 0), 1.0, 3.0, np.nextafter(3.0, 4), 1e9, np.nan]
+    assert encode([bins], pd.DataFrame({"x": x})).ravel().tolist() == [0, 0, 1, 3, 4, 4, 5]
+    assert [bins.code(value) for value in x] == [0, 0, 1, 3, 4, 4, 5]
+    assert bins.labels() == ["< 1", "[1, 1.5]", "(1.5, 2.5]", "(2.5, 3]", "> 3", "missing", "unseen"]
+    assert (bins.least, bins.greatest) == (1.0, 3.0)
+    assert bins.declared == (0, 4, 5, 6)
+    assert bins.nearest == (1, 1, 2, 3, 3, 5, 6)
+
+
+def test_a_rule_sets_the_range_and_training_may_leave_it():
+    rules = {"x": FeatureRule(low=0.0, high=2.0)}
+    bins = fit_bins(pd.DataFrame({"x": [-5.0, 0.5, 1.0, 1.5]}), rules=rules)[0]
+    assert (bins.least, bins.greatest) == (0.0, 2.0)
+    assert bins.declared == (4, 5, 6)
+    assert bins.nearest[0] == 0
+    assert bins.nearest[4] == 3
+
+
+def test_a_special_code_has_its_row_even_inside_the_range():
+    rules = {"x": FeatureRule(specials=(2.0, -999.0, -998.0))}
+    bins = fit_bins(pd.DataFrame({"x": [1.0, 2.0, 3.0, -999.0, None]}), rules=rules)[0]
+    assert bins.least == 1.0
+    assert bins.labels() == [
+        "< 1",
+        "[1, 2]",
+        "(2, 3]",
+        "> 3",
+        "code 2",
+        "code -999",
+        "code -998",
+        "missing",
+        "unseen",
+    ]
+    x = [2.0, np.nextafter(2.0, 3), -999.0, -998.0, -997.0, np.nan]
+    assert encode([bins], pd.DataFrame({"x": x})).ravel().tolist() == [4, 2, 5, 6, 0, 7]
+    assert [bins.code(value) for value in x] == [4, 2, 5, 6, 0, 7]
+    assert bins.declared == (0, 3, 6, 8)
+    assert bins == FeatureBins.from_dict(bins.to_dict())
+
+
+def test_refused_rows_are_named_and_counted():
+    bins = FeatureBins("x", "number", edges=(0.0, 1.0), bounded=True, refuse=("missing", "out_of_range"))
+    with pytest.raises(DataError, match="X cannot be scored") as caught:
+        encode([bins], pd.DataFrame({"x": [0.5, np.nan, 7.0, 8.0]}))
+    assert caught.value.faults == (
+        "'x' is not scored where it is > 1; 2 of 4 rows are.",
+        "'x' is not scored where it is missing; 1 of 4 rows are.",
+    )
+    with pytest.raises(DataError, match="not scored where it is missing; got None"):
+        bins.code(None)
+    assert encode([bins], pd.DataFrame({"x": [0.5]})).tolist() == [[1]]
+
+
+def test_bins_that_cannot_be_are_errors():
+    with pytest.raises(InvalidParameterError, match="Special codes of 'x' must be finite"):
+        FeatureBins("x", "number", specials=(1.0, 1.0))
+    with pytest.raises(InvalidParameterError, match="Special codes of 'k'"):
+        FeatureBins("k", "category", levels=("a",), specials=(1.0,))
+    with pytest.raises(InvalidParameterError, match="needs two edges"):
+        FeatureBins("x", "number", edges=(1.0,), bounded=True)
+    with pytest.raises(InvalidParameterError, match="never met must lie in 0 to 1"):
+        FeatureBins("x", "number", edges=(1.0,), unmet=(2,))
+    with pytest.raises(InvalidParameterError, match="refuse must be one of"):
+        FeatureBins("x", "number", refuse=("odd",))
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.sampled_from([-9.0, -8.0, 0.0, 0.5, 1.0, 2.0, 5.0]), min_size=1, max_size=30))
+def test_codes_and_one_value_agree_with_specials(values):
+    rules = {"x": FeatureRule(specials=(-9.0, 0.5))}
+    bins = fit_bins(pd.DataFrame({"x": values}), rules=rules)[0]
+    x = [*values, -9.0, 0.5, 77.0, -77.0]
+    assert encode([bins], pd.DataFrame({"x": x})).ravel().tolist() == [bins.code(value) for value in x]
+    met = bins.met(np.bincount(encode([bins], pd.DataFrame({"x": values})).ravel(), minlength=bins.n_rows))
+    assert met == bins

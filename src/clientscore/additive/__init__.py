@@ -8,6 +8,7 @@
 ========================  ==========================================================================
 :class:`AdditiveCard`     the model: data that JSON can carry; scoring, contributions, calibration
 :class:`FeatureBins`      how a value of one feature becomes a row number
+:class:`FeatureRule`      what people decide about a feature: direction, codes, range, odd values
 :func:`learn_boosted`     bagged boosting of depth 2, folded without loss, purified
 :func:`learn_woe`         weight of evidence over bins from an exact dynamic program, logistic
 ========================  ==========================================================================
@@ -15,9 +16,11 @@
 
 from __future__ import annotations
 
-from ._bins import FeatureBins, encode, fit_bins
+from ._bins import FeatureBins, encode
 from ._boosted import learn_boosted
 from ._card import AdditiveCard
+from ._feature_rule import FeatureRule
+from ._fit_bins import fit_bins
 from ._report import BoostReport
 from ._term import Term
 from ._woe import learn_woe
@@ -26,6 +29,7 @@ __all__ = [
     "AdditiveCard",
     "BoostReport",
     "FeatureBins",
+    "FeatureRule",
     "Term",
     "encode",
     "fit_bins",

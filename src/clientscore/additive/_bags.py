@@ -26,7 +26,7 @@ _METRICS = {"binary": "binary_logloss", "multiclass": "multi_logloss", "regressi
 
 @dataclass(eq=False)
 class Design:
-    """What bags are trained on; LightGBM's own copy is made once for all, if no feature is a category."""
+    """What bags are trained on; LightGBM's own copy is made once for all, if no rows are ordered by bag."""
 
     bins: Sequence[FeatureBins]
     codes: NDArray[Any]
@@ -34,13 +34,23 @@ class Design:
     weight: NDArray[np.float64]
     objective: str
     n_classes: int  # raw scores a row
+    monotone: tuple[int, ...] | None = None
     matrix: NDArray[np.float32] = field(init=False)  # (n, n_features), missing as NaN
     # Per feature, value in the matrix of each row number.
     positions: list[NDArray[np.float64]] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.positions = column_positions(self.bins, self.codes, self._order, self.weight)
+        everything = range(len(self.bins))
+        self.positions = self._ordered(everything, self.weight)
         self.matrix = build_matrix(self.codes, self.positions)
+
+    def _ordered(self, features: Sequence[int], weight: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+        """Return the positions of some features, levels and special codes ordered by rows of `weight`."""
+        signs = self.monotone or (0,) * len(self.bins)
+        return [
+            column_position(self.bins[j], self.codes[:, j], self._order, weight, monotone=bool(signs[j]))
+            for j in features
+        ]
 
     @property
     def _order(self) -> NDArray[np.float64]:
@@ -49,12 +59,11 @@ class Design:
 
     def without(self, out: NDArray[np.bool_]) -> Design:
         """Return the design whose levels are ordered by the other rows alone: held rows stay unseen."""
-        named = [j for j, one in enumerate(self.bins) if one.kind == "category"]
+        named = [j for j, one in enumerate(self.bins) if one.kind == "category" or len(one.specials) > 1]
         if not named:
             return self
         inside = np.where(out, 0.0, self.weight)
-        chosen = [self.bins[j] for j in named]
-        ordered = column_positions(chosen, self.codes[:, named], self._order, inside)
+        ordered = self._ordered(named, inside)
         design = copy(self)
         design.__dict__.pop("dataset", None)
         design.positions, design.matrix = list(self.positions), self.matrix.copy(order="F")
@@ -104,34 +113,48 @@ class Bag:
     positions: list[NDArray[np.float64]] = field(repr=False)  # of the matrix it was trained on
 
 
-def column_positions(
-    bins: Sequence[FeatureBins],
+def column_position(
+    one: FeatureBins,
     codes: NDArray[Any],
     y: NDArray[np.float64],
     weight: NDArray[np.float64],
-) -> list[NDArray[np.float64]]:
-    """Return, per feature, the value each row number takes in the training matrix.
+    *,
+    monotone: bool = False,
+) -> NDArray[np.float64]:
+    """Return the value that each row of a feature takes in the training matrix.
 
-    Numbers keep their row number; levels are ordered by their smoothed mean outcome, so that a numerical
-    split folds exactly.  Missing is NaN; so is an unseen row that training never met.
+    Numbers keep their row number, special codes lie below them; levels, and special codes, are ordered by
+    their smoothed mean outcome, so that a numerical split folds exactly.  Missing is NaN; so is an unseen row
+    that training never met, and the special codes of a monotone feature, which have no place in its order.
     """
+    position = np.arange(one.n_rows, dtype=float)
+    position[one.n_values :] = np.nan
+    if one.kind == "category":
+        rows = [row for row in range(one.n_rows) if row != one.missing_code]
+        ranked, mass = _by_rate(one, rows, codes, y, weight)
+        if mass[one.unseen_code] == 0:
+            ranked = ranked[ranked != one.unseen_code]
+        position[ranked] = np.arange(len(ranked))
+    elif one.specials and not monotone:
+        ranked, _ = _by_rate(one, one.special_rows, codes, y, weight)
+        position[ranked] = np.arange(len(ranked)) - len(ranked)
+    return position[list(one.nearest)]
+
+
+def _by_rate(
+    one: FeatureBins,
+    rows: Sequence[int],
+    codes: NDArray[Any],
+    y: NDArray[np.float64],
+    weight: NDArray[np.float64],
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return some rows in the order of their smoothed mean outcome, and the weight of every row."""
     mean = np.average(y, weights=weight)
-    positions = []
-    for j, one in enumerate(bins):
-        position = np.arange(one.n_rows, dtype=float)
-        position[one.n_values :] = np.nan
-        if one.kind == "category":
-            mass = np.bincount(codes[:, j], weights=weight, minlength=one.n_rows)
-            good = np.bincount(codes[:, j], weights=weight * y, minlength=one.n_rows)
-            rate = (good + _ORDER_PRIOR_ROWS * mean) / (mass + _ORDER_PRIOR_ROWS)
-            ordered = [code for code in range(one.n_rows) if code != one.missing_code]
-            if mass[one.unseen_code] == 0:
-                ordered.pop()
-            ranked = np.array(ordered, dtype=np.intp)
-            ranked = ranked[np.argsort(rate[ranked], kind="stable")]
-            position[ranked] = np.arange(len(ranked))
-        positions.append(position)
-    return positions
+    mass = np.bincount(codes, weights=weight, minlength=one.n_rows)
+    good = np.bincount(codes, weights=weight * y, minlength=one.n_rows)
+    rate = (good + _ORDER_PRIOR_ROWS * mean) / (mass + _ORDER_PRIOR_ROWS)
+    chosen = np.array(rows, dtype=np.intp)
+    return chosen[np.argsort(rate[chosen], kind="stable")], np.asarray(mass, dtype=float)
 
 
 def build_matrix(codes: NDArray[Any], positions: Sequence[NDArray[np.float64]]) -> NDArray[np.float32]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from numbers import Real
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from clientscore._checks import check_columns, check_integer, check_option
+from clientscore._checks import check_columns, check_option
 from clientscore.exceptions import DataError, InvalidParameterError
 
 from ._kernel import number_codes
@@ -25,17 +25,16 @@ if TYPE_CHECKING:
 
 BinKind = Literal["number", "category"]
 
-_SAMPLE_ROWS = 100_000
-_TAILS = (0.0025, 0.005)
+RowKind = Literal["special", "missing", "unseen", "out_of_range"]
 
 
 @dataclass(frozen=True)
 class FeatureBins:
-    """The rows of one feature: intervals or levels, then one row for missing and one for unseen.
+    """The rows of one feature: intervals or levels, special codes, missing, unseen.
 
     A number `x` has the row ``searchsorted(edges, x, side="left")``, so that ``x <= edge`` lies left of the
-    edge.  With `n` rows of values, row ``n`` stands for a missing value and row ``n + 1`` for a level that
-    is not listed.
+    edge.  With `n` rows of values and `s` special codes, rows ``n`` to ``n + s - 1`` stand for exactly those
+    numbers, row ``n + s`` for a missing value and row ``n + s + 1`` for a level that is not listed.
 
     Parameters
     ----------
@@ -51,19 +50,28 @@ class FeatureBins:
         Whether the training rows held missing values.  If not, the missing row is declared, not learned.
     other : bool, default False
         Whether the training rows held levels outside `levels` (rare ones, pooled).
+    specials : tuple of float, default ()
+        Numbers that are codes (-999 for "no statement"), each with a row of its own; numbers only.
+    bounded : bool, default False
+        Whether the first and the last interval lie out of range: below the least and above the greatest
+        number that training (or a rule) knows.  Then there are at least two edges.
+    unmet : tuple of int, default ()
+        Rows of special codes or out of range that training never met: declared, not learned.
+    refuse : tuple of {"special", "missing", "unseen", "out_of_range"}, default ()
+        Kinds of rows that are not scored: a value that falls there is an error.
 
     Raises
     ------
     InvalidParameterError
-        If edges are not finite and increasing, or levels repeat.
+        If edges are not finite and increasing, levels or special codes repeat, or a row number is none.
 
     Examples
     --------
-    >>> bins = FeatureBins("debt_to_ebitda", "number", edges=(2.0, 4.0))
+    >>> bins = FeatureBins("debt_to_ebitda", "number", edges=(2.0, 4.0), specials=(-999.0,))
     >>> bins.labels()
-    ['<= 2', '(2, 4]', '> 4', 'missing', 'unseen']
-    >>> bins.code(4.0), bins.code(None)
-    (1, 3)
+    ['<= 2', '(2, 4]', '> 4', 'code -999', 'missing', 'unseen']
+    >>> bins.code(4.0), bins.code(-999), bins.code(None)
+    (1, 3, 4)
     """
 
     name: str
@@ -72,53 +80,144 @@ class FeatureBins:
     levels: tuple[str, ...] = ()
     missing: bool = False
     other: bool = False
+    specials: tuple[float, ...] = ()
+    bounded: bool = False
+    unmet: tuple[int, ...] = ()
+    refuse: tuple[RowKind, ...] = ()
 
     def __post_init__(self) -> None:
         check_option("kind", self.kind, BinKind)
+        for kind in self.refuse:
+            check_option("refuse", kind, RowKind)
         if not all(map(math.isfinite, self.edges)) or any(low >= high for low, high in pairwise(self.edges)):
             raise InvalidParameterError(
                 f"Edges of {self.name!r} must be finite and strictly increasing; got {self.edges!r}."
             )
         if len(set(self.levels)) != len(self.levels):
             raise InvalidParameterError(f"Levels of {self.name!r} must differ; got {self.levels!r}.")
+        number = self.kind == "number"
+        codes = self.specials
+        if codes and (not number or not all(map(math.isfinite, codes)) or len(set(codes)) != len(codes)):
+            raise InvalidParameterError(
+                f"Special codes of {self.name!r} must be finite, of a number, each once; got {codes!r}."
+            )
+        if self.bounded and (not number or len(self.edges) < 2):
+            raise InvalidParameterError(
+                f"{self.name!r} needs two edges, least and greatest, to be bounded; got {self.edges!r}."
+            )
+        if not all(0 <= row < self.missing_code for row in self.unmet):
+            raise InvalidParameterError(
+                f"Rows of {self.name!r} that training never met must lie in 0 to {self.missing_code - 1}; "
+                f"got {self.unmet!r}."
+            )
 
     @property
     def n_values(self) -> int:
-        """Number of rows that stand for values (without missing and unseen)."""
+        """Number of rows that stand for values (without special codes, missing and unseen)."""
         return len(self.edges) + 1 if self.kind == "number" else len(self.levels)
 
     @property
     def n_rows(self) -> int:
-        """Number of rows in all: values, missing, unseen."""
-        return self.n_values + 2
+        """Number of rows in all: values, special codes, missing, unseen."""
+        return self.n_values + len(self.specials) + 2
 
     @property
     def missing_code(self) -> int:
         """Row of a missing value."""
-        return self.n_values
+        return self.n_values + len(self.specials)
 
     @property
     def unseen_code(self) -> int:
         """Row of a level that is not listed."""
-        return self.n_values + 1
+        return self.missing_code + 1
+
+    @property
+    def special_rows(self) -> range:
+        """Rows of the special codes."""
+        return range(self.n_values, self.missing_code)
+
+    @property
+    def range_rows(self) -> tuple[int, ...]:
+        """Rows of numbers out of range: none, or the first and the last interval."""
+        return (0, self.n_values - 1) if self.bounded else ()
+
+    @property
+    def inner_rows(self) -> range:
+        """Rows of values in range: intervals between the bounds, or levels."""
+        return range(1, self.n_values - 1) if self.bounded else range(self.n_values)
+
+    @cached_property
+    def declared(self) -> tuple[int, ...]:
+        """Rows that training never met."""
+        ends = [self.missing_code] * (not self.missing) + [self.unseen_code] * (not self.other)
+        return (*self.unmet, *ends)
+
+    @cached_property
+    def nearest(self) -> tuple[int, ...]:
+        """For every row the row whose values it takes: itself, or the next in range where it is unmet."""
+        rows = list(range(self.n_rows))
+        if self.bounded:
+            rows[0] = 1 if 0 in self.unmet else 0
+            rows[self.n_values - 1] -= self.n_values - 1 in self.unmet
+        return tuple(rows)
+
+    def row_kind(self, row: int) -> RowKind | None:
+        """Return what a row stands for, None for a value in range."""
+        if row >= self.missing_code:
+            return "missing" if row == self.missing_code else "unseen"
+        if row >= self.n_values:
+            return "special"
+        return "out_of_range" if row in self.range_rows else None
+
+    def met(self, mass: ArrayLike) -> FeatureBins:
+        """Return the bins told which rows training met: those with weight in `mass`, one number a row."""
+        weight = np.asarray(mass, dtype=float)
+        rows = (*self.range_rows, *self.special_rows)
+        return replace(
+            self,
+            missing=bool(weight[self.missing_code] > 0),
+            other=bool(weight[self.unseen_code] > 0),
+            unmet=tuple(sorted(row for row in rows if not weight[row] > 0)),
+        )
 
     @cached_property
     def level_codes(self) -> dict[str, int]:
         """Row of each level."""
         return {level: code for code, level in enumerate(self.levels)}
 
+    @cached_property
+    def special_codes(self) -> dict[float, int]:
+        """Row of each special code."""
+        return dict(zip(self.specials, self.special_rows, strict=True))
+
     def labels(self) -> list[str]:
         """Return the text of every row, in order."""
-        return [*self._value_labels(), "missing", "unseen"]
+        codes = [f"code {code:.12g}" for code in self.specials]
+        return [*self._value_labels(), *codes, "missing", "unseen"]
 
     def _value_labels(self) -> list[str]:
         if self.kind == "category":
             return list(self.levels)
         if not self.edges:
             return ["any value"]
-        text = _edge_texts(self.edges)
+        if not self.bounded:
+            text = _edge_texts(self.edges)
+            inner = [f"({low}, {high}]" for low, high in pairwise(text)]
+            return [f"<= {text[0]}", *inner, f"> {text[-1]}"]
+        text = _edge_texts((self.least, *self.edges[1:]))
         inner = [f"({low}, {high}]" for low, high in pairwise(text)]
-        return [f"<= {text[0]}", *inner, f"> {text[-1]}"]
+        inner[0] = f"[{inner[0][1:]}"
+        return [f"< {text[0]}", *inner, f"> {text[-1]}"]
+
+    @property
+    def least(self) -> float:
+        """The least number in range; minus infinity without bounds."""
+        return float(np.nextafter(self.edges[0], math.inf)) if self.bounded else -math.inf
+
+    @property
+    def greatest(self) -> float:
+        """The greatest number in range; infinity without bounds."""
+        return self.edges[-1] if self.bounded else math.inf
 
     def code(self, value: Any) -> int:
         """Return the row of one value.
@@ -126,8 +225,17 @@ class FeatureBins:
         Raises
         ------
         DataError
-            If a number is infinite, or the value of a number is text.
+            If a number is infinite, the value of a number is text, or the row is refused.
         """
+        row = self._row(value)
+        if self.refuse and self.row_kind(row) in self.refuse:
+            raise DataError(
+                f"{self.name!r} is not scored where it is {self.labels()[row]}; got {value!r}. Correct it, "
+                "or give the row another policy."
+            )
+        return row
+
+    def _row(self, value: Any) -> int:
         if self.kind == "category":
             if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
                 return self.missing_code
@@ -143,6 +251,8 @@ class FeatureBins:
             return self.missing_code
         if math.isinf(number):
             raise DataError(f"{self.name!r} must be finite; got {number}. Give None where it is unknown.")
+        if number in self.special_codes:
+            return self.special_codes[number]
         return bisect_left(self.edges, number)
 
     def to_dict(self) -> dict[str, Any]:
@@ -154,6 +264,10 @@ class FeatureBins:
             "levels": list(self.levels),
             "missing": self.missing,
             "other": self.other,
+            "specials": list(self.specials),
+            "bounded": self.bounded,
+            "unmet": list(self.unmet),
+            "refuse": list(self.refuse),
         }
 
     @classmethod
@@ -166,6 +280,10 @@ class FeatureBins:
             levels=tuple(str(level) for level in state["levels"]),
             missing=bool(state["missing"]),
             other=bool(state.get("other", False)),
+            specials=tuple(float(code) for code in state.get("specials", ())),
+            bounded=bool(state.get("bounded", False)),
+            unmet=tuple(int(row) for row in state.get("unmet", ())),
+            refuse=tuple(state.get("refuse", ())),
         )
 
 
@@ -185,129 +303,6 @@ def _edge_texts(edges: Sequence[float]) -> list[str]:
         if len(set(text)) == len(text):
             return text
     return [repr(edge) for edge in edges]
-
-
-def fit_bins(
-    X: pd.DataFrame, *, max_bins: int = 63, weight: ArrayLike | None = None
-) -> tuple[FeatureBins, ...]:
-    """Cut every column of `X` into quantile bins, or list its levels.
-
-    Numbers with at most `max_bins` distinct values get one bin a value, others (weighted) quantiles with two
-    extra bins in each tail.  Text and categorical columns list their levels; beyond `max_bins` levels only
-    the most frequent are listed and the rest share the row "unseen".  Above 100,000 rows edges come from a
-    fixed random sample of that size.
-
-    Parameters
-    ----------
-    X : DataFrame of shape (n, n_features)
-        Numbers, booleans, text or categories; missing values allowed.
-    max_bins : int, default 63
-        Most value rows of a feature, at least 2.
-    weight : array of shape (n,), default None
-        Weight of each row; equal if None.
-
-    Returns
-    -------
-    tuple of FeatureBins
-        One a column, in the order of the columns.
-
-    Raises
-    ------
-    DataError
-        If a column holds infinite numbers, dates, or a mixture of text and numbers; all are listed.
-
-    Examples
-    --------
-    >>> X = pd.DataFrame({"roa": [0.1, 0.2, None], "industry": ["trade", "energy", "trade"]})
-    >>> [bins.labels() for bins in fit_bins(X)]
-    [['<= 0.15', '> 0.15', 'missing', 'unseen'], ['energy', 'trade', 'missing', 'unseen']]
-    """
-    check_integer("max_bins", max_bins, low=2)
-    check_unique_columns(X)
-    faults: list[str] = []
-    w = None if weight is None else np.asarray(weight, dtype=float)
-    fitted = [_fit_column(str(name), X[name], max_bins, w, faults) for name in X.columns]
-    if faults:
-        raise DataError(f"{len(faults)} of {X.shape[1]} columns cannot be binned.", faults)
-    return tuple(bins for bins in fitted if bins is not None)
-
-
-def _fit_column(
-    name: str, column: pd.Series, max_bins: int, weight: NDArray[np.float64] | None, faults: list[str]
-) -> FeatureBins | None:
-    if _is_category(column):
-        return _fit_levels(name, column, max_bins, weight)
-    values = as_numbers(name, column, faults)
-    if values is None:
-        return None
-    seen = ~np.isnan(values)
-    if weight is not None:
-        seen &= weight > 0
-        missing = bool((np.isnan(values) & (weight > 0)).any())
-    else:
-        missing = not bool(seen.all())
-    rows = np.flatnonzero(seen)
-    if len(rows) > _SAMPLE_ROWS:
-        rows = np.sort(np.random.default_rng(0).choice(rows, _SAMPLE_ROWS, replace=False))
-    distinct, share = _distinct(values[rows], None if weight is None else weight[rows])
-    return FeatureBins(name, "number", edges=_quantile_edges(distinct, share, max_bins), missing=missing)
-
-
-def _distinct(
-    values: NDArray[np.float64], weight: NDArray[np.float64] | None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the distinct values, in order, and the cumulated share of weight up to each."""
-    if weight is None:
-        distinct, counts = np.unique(values, return_counts=True)
-        mass = counts.astype(float)
-    else:
-        distinct, where = np.unique(values, return_inverse=True)
-        mass = np.bincount(where, weights=weight, minlength=len(distinct))
-    total = mass.sum()
-    return distinct, np.cumsum(mass) / total if total else mass
-
-
-def _quantile_edges(
-    distinct: NDArray[np.float64], share: NDArray[np.float64], max_bins: int
-) -> tuple[float, ...]:
-    if len(distinct) <= max_bins:
-        last = np.arange(len(distinct) - 1)
-    else:
-        tails = np.array([*_TAILS, *(1 - tail for tail in _TAILS)]) if max_bins >= 16 else np.array([])
-        inner = np.arange(1, max_bins - len(tails)) / (max_bins - len(tails))
-        last = np.unique(np.searchsorted(share, np.concatenate([inner, tails]) - 1e-12))
-        last = last[last < len(distinct) - 1]
-    below, above = distinct[last], distinct[last + 1]
-    middle = below / 2 + above / 2
-    return tuple(np.where((below <= middle) & (middle < above), middle, below).tolist())
-
-
-def _fit_levels(
-    name: str, column: pd.Series, max_bins: int, weight: NDArray[np.float64] | None
-) -> FeatureBins:
-    codes, uniques = pd.factorize(column)
-    mass = np.bincount(codes + 1, weights=weight, minlength=len(uniques) + 1)
-    texts: dict[str, float] = {}
-    for value, weight_of in zip(uniques, mass[1:], strict=True):
-        if weight_of > 0:
-            texts[level_text(value)] = texts.get(level_text(value), 0.0) + float(weight_of)
-    ranked = sorted(texts, key=lambda text: (-texts[text], text))
-    return FeatureBins(
-        name,
-        "category",
-        levels=tuple(sorted(ranked[:max_bins])),
-        missing=bool(mass[0] > 0),
-        other=len(ranked) > max_bins,
-    )
-
-
-def _is_category(column: pd.Series) -> bool:
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        return True
-    if pd.api.types.is_object_dtype(column.dtype):
-        known = column.dropna()
-        return bool(len(known)) and all(isinstance(value, str) for value in known)
-    return bool(pd.api.types.is_string_dtype(column.dtype))
 
 
 def as_numbers(name: str, column: pd.Series, faults: list[str]) -> NDArray[np.float64] | None:
@@ -377,9 +372,31 @@ def encode(bins: Sequence[FeatureBins], X: pd.DataFrame) -> NDArray[np.uint8] | 
         values = as_numbers(one.name, X[one.name], faults)
         if values is not None:
             number_codes(values, one.edges, codes[:, j])
+            _special_codes(one, values, codes[:, j])
+    for j, one in enumerate(bins):
+        if one.refuse and not faults:
+            faults += _refused(one, codes[:, j])
     if faults:
         raise DataError(f"{len(faults)} of {len(bins)} columns of X cannot be scored.", faults)
     return codes
+
+
+def _special_codes(bins: FeatureBins, values: NDArray[np.float64], codes: NDArray[Any]) -> None:
+    """Give special codes their rows, and missing the row that stands behind them."""
+    if bins.specials:
+        codes[np.isnan(values)] = bins.missing_code
+        for special, row in bins.special_codes.items():
+            codes[values == special] = row
+
+
+def _refused(bins: FeatureBins, codes: NDArray[Any]) -> list[str]:
+    """Return which refused rows are met, and how often, in words."""
+    counts, labels = np.bincount(codes, minlength=bins.n_rows), bins.labels()
+    return [
+        f"{bins.name!r} is not scored where it is {labels[row]}; {count} of {len(codes)} rows are."
+        for row, count in enumerate(counts.tolist())
+        if count and bins.row_kind(row) in bins.refuse
+    ]
 
 
 def _category_codes(bins: FeatureBins, column: pd.Series) -> NDArray[np.int64]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from ._bins import FeatureBins
-    from ._card import Link
+    from ._card_data import Link
 
 Objective = Literal["binary", "multiclass", "regression"]
 Interactions = Literal["auto", "all"] | int | Sequence[tuple[str, str]]
@@ -148,9 +148,11 @@ def learn_boosted(
         min_rows_leaf=min_rows_leaf,
         monotone=monotone_signs(monotone, bins, objective),
     )
-    return Learner(codes, tuple(bins), y, objective, tuple(outputs), sample_weight, groups).learn(
-        settings, interactions, n_bags, valid_share, np.random.default_rng(random_state)
+    learner = Learner(
+        codes, tuple(bins), y, objective, tuple(outputs), sample_weight, groups, settings.monotone
     )
+    rng = np.random.default_rng(random_state)
+    return learner.learn(settings, interactions, n_bags, valid_share, rng)
 
 
 class Learner:
@@ -165,6 +167,7 @@ class Learner:
         outputs: tuple[str, ...],
         sample_weight: ArrayLike | None,
         groups: ArrayLike | None,
+        monotone: tuple[int, ...] | None = None,
     ) -> None:
         self.n_rows = len(codes)
         n_classes = len(outputs) + 1 if objective == "multiclass" else 1
@@ -181,11 +184,8 @@ class Learner:
             for j, one in enumerate(bins)
         ]
         self.counts = counts
-        self.bins = tuple(
-            replace(one, missing=bool(c[one.missing_code]), other=bool(c[one.unseen_code]))
-            for one, c in zip(bins, counts, strict=True)
-        )
-        self.design = Design(self.bins, self.codes, self.y, self.weight, objective, n_classes)
+        self.bins = tuple(one.met(mass) for one, mass in zip(bins, counts, strict=True))
+        self.design = Design(self.bins, self.codes, self.y, self.weight, objective, n_classes, monotone)
 
     def learn(
         self,
@@ -241,7 +241,7 @@ class Learner:
     def live(self, j: int) -> NDArray[np.bool_]:
         """Return which rows of a feature are learned, not declared."""
         live = np.ones(self.bins[j].n_rows, dtype=bool)
-        live[self.bins[j].n_values :] = [self.bins[j].missing, self.bins[j].other]
+        live[list(self.bins[j].declared)] = False
         return live
 
     def _relative(self, table: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -259,7 +259,8 @@ class Learner:
         pure, rows, columns = (np.zeros_like(part) for part in (table, table[:, 0], table[0]))
         pure[live], rows[live[0].ravel()], columns[live[1].ravel()] = purify_pair(table[live], counts[live])
         spread = np.sqrt((counts[..., None] * pure**2).sum((0, 1)) / counts.sum()).max()
-        return pure, rows, columns, float(spread)
+        first, second = (list(self.bins[j].nearest) for j in pair)
+        return pure[first][:, second], rows, columns, float(spread)
 
     def finish(
         self, bags: Sequence[Bag], settings: BoostSettings, prune: bool, screened: bool
@@ -277,7 +278,7 @@ class Learner:
         for j, table in mains.items():
             mean = self.counts[j] @ table / self.counts[j].sum()
             intercept = intercept + mean
-            mains[j] = np.where(self.live(j)[:, None], table - mean, 0.0)
+            mains[j] = np.where(self.live(j)[:, None], table - mean, 0.0)[list(self.bins[j].nearest)]
         card = self._card(intercept, mains, {pair: pure for pair, (pure, _) in pairs.items()})
         spreads = {pair: spread for pair, (_, spread) in pairs.items()}
         dropped: set[Pair] = set()
@@ -297,9 +298,13 @@ class Learner:
             Term((names[j],), mains[j], share=self.counts[j] / self.counts[j].sum()) for j in sorted(mains)
         ]
         terms += [Term((names[a], names[b]), pairs[a, b]) for a, b in sorted(pairs)]
-        return AdditiveCard(
-            self.outputs, tuple(intercept.tolist()), self.bins, tuple(terms), _LINKS[self.objective]
+        notes = tuple(
+            f"{one.name}: special codes score as missing, for a monotone number has no place for them."
+            for one, sign in zip(self.bins, self.design.monotone or (), strict=False)
+            if sign and one.specials
         )
+        link = _LINKS[self.objective]
+        return AdditiveCard(self.outputs, tuple(intercept.tolist()), self.bins, tuple(terms), link, notes)
 
     def _prune(
         self, card: AdditiveCard, spreads: Mapping[Pair, float], settings: BoostSettings

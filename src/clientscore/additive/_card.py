@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
 
 from clientscore._checks import check_columns, check_option
-from clientscore.exceptions import BundleFormatError, InvalidParameterError
 
 from ._bins import FeatureBins, encode
+from ._card_data import CardData
 from ._kernel import TermPlan, feature_values, sum_terms, term_values
 from ._one import Split, explain_one, profile_one, row_numbers, sum_one, views_of
-from ._term import Term
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,15 +21,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ._one import Reader, View
-
-Link = Literal["logit", "multilogit", "identity"]
-
-_FORMAT = "clientscore.card"
-_VERSION = 1
+    from ._term import Term
 
 
-@dataclass(frozen=True, eq=False)
-class AdditiveCard:
+class AdditiveCard(CardData):
     """Intercept plus a sum of looked-up values; data, not code.
 
     The decision is ``intercept + sum over terms of value[row of the features]``: the log-odds of the outcome
@@ -62,6 +54,7 @@ class AdditiveCard:
 
     Examples
     --------
+    >>> from clientscore.additive import FeatureBins, Term
     >>> bins = (FeatureBins("roa", "number", edges=(0.0,), missing=True),)
     >>> term = Term(("roa",), np.array([[0.7], [-0.2], [0.1], [0.0]]))
     >>> card = AdditiveCard(("bad",), (-3.0,), bins, (term,))
@@ -70,36 +63,6 @@ class AdditiveCard:
     >>> card.decision_one({"roa": -0.1})
     -2.3
     """
-
-    outputs: tuple[str, ...]
-    intercept: tuple[float, ...]
-    bins: tuple[FeatureBins, ...]
-    terms: tuple[Term, ...]
-    link: Link = "logit"
-    notes: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        check_option("link", self.link, Link)
-        faults = list(_faults(self))
-        if faults:
-            raise InvalidParameterError("The parts of the card do not fit together.", faults)
-
-    # ---- what it reads -------------------------------------------------------------------------------
-
-    @cached_property
-    def features(self) -> tuple[str, ...]:
-        """Names of the columns the card reads, scored or not."""
-        return tuple(one.name for one in self.bins)
-
-    @cached_property
-    def scored_features(self) -> tuple[str, ...]:
-        """Names of the features that stand in at least one term."""
-        used = {name for term in self.terms for name in term.features}
-        return tuple(name for name in self.features if name in used)
-
-    @cached_property
-    def _column(self) -> dict[str, int]:
-        return {one.name: j for j, one in enumerate(self.bins)}
 
     @cached_property
     def _plans(self) -> tuple[TermPlan, ...]:
@@ -115,7 +78,10 @@ class AdditiveCard:
 
     @cached_property
     def _readers(self) -> list[Reader]:
-        return [(one.name, one.edges if one.kind == "number" else None, one) for one in self.bins]
+        plain = [one.kind == "number" and not one.specials and not one.refuse for one in self.bins]
+        return [
+            (one.name, one.edges if fast else None, one) for fast, one in zip(plain, self.bins, strict=True)
+        ]
 
     def _plan(self, term: Term) -> TermPlan:
         width = len(self.outputs)
@@ -308,146 +274,35 @@ class AdditiveCard:
         return {name: totals[self._column[name]] for name in self.scored_features}
 
     def row_counts(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Count how often missing, unseen and declared rows are used for `X`.
+        """Count how often rows beside the values in range are used for `X`.
 
         Returns
         -------
         DataFrame, one row a feature
-            Columns rows, missing, unseen, declared (rows whose missing or unseen value had no example in
-            training).
+            Columns rows, missing, special, unseen, below and above (out of range), declared (rows of a kind
+            that had no example in training).
         """
         codes = self.encode(X)
-        missing = np.array([(codes[:, j] == one.missing_code).sum() for j, one in enumerate(self.bins)])
-        unseen = np.array([(codes[:, j] == one.unseen_code).sum() for j, one in enumerate(self.bins)])
-        declared = [
-            missing[j] * (not one.missing) + unseen[j] * (not one.other) for j, one in enumerate(self.bins)
-        ]
-        columns = {"rows": len(X), "missing": missing, "unseen": unseen, "declared": declared}
-        return pd.DataFrame(columns, index=pd.Index(self.features, name="feature")).astype("int64")
-
-    # ---- the card as data ----------------------------------------------------------------------------
-
-    def frame(self) -> pd.DataFrame:
-        """Return the whole card, one line a row of a table and output.
-
-        Returns
-        -------
-        DataFrame
-            Columns term, feature_1, row_1, feature_2, row_2, output, value, share (of the training weight,
-            terms of one feature), declared (no training example of that missing or unseen row).
-        """
-        parts = [self._term_frame(term) for term in self.terms]
-        columns = ["term", "feature_1", "row_1", "feature_2", "row_2", "output", "value", "share", "declared"]
-        first = pd.DataFrame(
-            {"term": "intercept", "output": self.outputs, "value": self.intercept, "declared": False}
-        )
-        return pd.concat([first, *parts], ignore_index=True).reindex(columns=columns)
-
-    def _term_frame(self, term: Term) -> pd.DataFrame:
-        bins = [self.bins[self._column[name]] for name in term.features]
-        places = np.indices(term.values.shape).reshape(term.values.ndim, -1)
-        frame = pd.DataFrame({"term": term.name, "output": np.take(self.outputs, places[-1])})
-        frame["value"] = term.values.ravel()
-        declared = np.zeros(len(frame), dtype=bool)
-        for j, one in enumerate(bins):
-            frame[f"feature_{j + 1}"] = one.name
-            frame[f"row_{j + 1}"] = np.take(one.labels(), places[j])
-            declared |= (places[j] == one.missing_code) & (not one.missing)
-            declared |= (places[j] == one.unseen_code) & (not one.other)
-        if term.share is not None:
-            frame["share"] = term.share[places[0]]
-        frame["declared"] = declared
-        return frame
-
-    def recalibrated(
-        self, intercept: float | Sequence[float] = 0.0, slope: float | Sequence[float] = 1.0
-    ) -> AdditiveCard:
-        """Return the card whose decision is ``intercept + slope * decision``.
-
-        Parameters
-        ----------
-        intercept : float or sequence of float, default 0.0
-            Added; one number, or one an output.
-        slope : float or sequence of float, default 1.0
-            Multiplied; one number, or one an output.
-        """
-        shift = np.broadcast_to(np.asarray(intercept, dtype=float), len(self.outputs))
-        factor = np.broadcast_to(np.asarray(slope, dtype=float), len(self.outputs))
-        terms = tuple(replace(term, values=term.values * factor) for term in self.terms)
-        new = shift + factor * np.asarray(self.intercept)
-        return replace(self, intercept=tuple(new.tolist()), terms=terms)
-
-    def to_state(self) -> dict[str, Any]:
-        """Return the card as JSON scalars, lists, dicts and numpy arrays."""
-        return {
-            "format": _FORMAT,
-            "version": _VERSION,
-            "link": self.link,
-            "outputs": list(self.outputs),
-            "intercept": list(self.intercept),
-            "bins": [one.to_dict() for one in self.bins],
-            "terms": [term.to_state() for term in self.terms],
-            "notes": list(self.notes),
-        }
-
-    @classmethod
-    def from_state(cls, state: Mapping[str, Any]) -> AdditiveCard:
-        """Build the card from :meth:`to_state`.
-
-        Raises
-        ------
-        BundleFormatError
-            If `state` is not a card, or a card of a newer version.
-        """
-        if state.get("format") != _FORMAT or state.get("version") != _VERSION:
-            raise BundleFormatError(
-                f"A card must say format {_FORMAT!r} and version {_VERSION}; got "
-                f"{state.get('format')!r}, {state.get('version')!r}. Write it again with this version."
-            )
-        try:
-            return cls(
-                outputs=tuple(str(name) for name in state["outputs"]),
-                intercept=tuple(float(value) for value in state["intercept"]),
-                bins=tuple(FeatureBins.from_dict(one) for one in state["bins"]),
-                terms=tuple(Term.from_state(one) for one in state["terms"]),
-                link=state["link"],
-                notes=tuple(str(note) for note in state["notes"]),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise BundleFormatError(f"The card cannot be read: {error}") from error
-
-    def to_json(self) -> str:
-        """Return the card as JSON; numbers are written so that they read back exactly."""
-        return json.dumps(
-            self.to_state(), ensure_ascii=False, allow_nan=False, default=lambda array: array.tolist()
-        )
-
-    @classmethod
-    def from_json(cls, text: str) -> AdditiveCard:
-        """Build the card from :meth:`to_json`.
-
-        Raises
-        ------
-        BundleFormatError
-            If `text` is not JSON, or not a card.
-        """
-        try:
-            state = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise BundleFormatError(f"The card is not JSON: {error}") from error
-        if not isinstance(state, dict):
-            raise BundleFormatError(f"A card must be a JSON object; got {type(state).__name__}.")
-        return cls.from_state(state)
+        return pd.DataFrame(
+            [_row_counts(one, codes[:, j]) for j, one in enumerate(self.bins)],
+            index=pd.Index(self.features, name="feature"),
+            columns=list(_COUNTED),
+        ).astype("int64")
 
 
-def _faults(card: AdditiveCard) -> list[str]:
-    """Return everything that does not fit, in words."""
-    faults: list[str] = []
-    rows = {one.name: one.n_rows for one in card.bins}
-    if len(rows) != len(card.bins):
-        faults.append("Feature names of the bins must differ.")
-    if not card.outputs or len(card.intercept) != len(card.outputs):
-        faults.append(f"{len(card.outputs)} outputs need as many intercepts; got {len(card.intercept)}.")
-    if not np.isfinite(card.intercept).all():
-        faults.append(f"The intercept must be finite; got {card.intercept}.")
-    return faults + [fault for term in card.terms for fault in term.faults(rows, len(card.outputs))]
+_COUNTED = ("rows", "missing", "special", "unseen", "below", "above", "declared")
+
+
+def _row_counts(bins: FeatureBins, codes: NDArray[Any]) -> tuple[int, ...]:
+    """Return how often one feature's rows are met, in the order of `_COUNTED`."""
+    counts = np.bincount(codes, minlength=bins.n_rows)
+    below, above = (int(counts[row]) for row in bins.range_rows) if bins.bounded else (0, 0)
+    return (
+        int(counts.sum()),
+        int(counts[bins.missing_code]),
+        int(counts[list(bins.special_rows)].sum()),
+        int(counts[bins.unseen_code]),
+        below,
+        above,
+        int(counts[list(bins.declared)].sum()),
+    )

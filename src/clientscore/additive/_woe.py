@@ -11,8 +11,9 @@ import numpy as np
 from clientscore._checks import check_integer, check_interval, check_option
 from clientscore.exceptions import DataError, InvalidParameterError
 
-from ._bins import FeatureBins, encode, fit_bins
+from ._bins import FeatureBins, encode
 from ._card import AdditiveCard
+from ._fit_bins import fit_bins
 from ._partition import Trend, best_partition, woe
 from ._rules import check_weight, directions
 from ._term import Term
@@ -20,6 +21,8 @@ from ._term import Term
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
+
+    from ._feature_rule import FeatureRule
 
 Monotone = Literal["auto", "none", "increasing", "decreasing"]
 
@@ -50,6 +53,7 @@ def learn_woe(
     max_bins: int = 8,
     min_share: float = 0.05,
     penalty: float = 1.0,
+    rules: Mapping[str, FeatureRule] | None = None,
     outputs: tuple[str] = ("bad",),
 ) -> AdditiveCard:
     """Learn a scorecard: prebins, exact optimal merging, weight of evidence, logistic regression.
@@ -79,6 +83,8 @@ def learn_woe(
         Least share of the feature's known weight in a bin, in [0, 0.5].
     penalty : float, default 1.0
         L2 penalty on coefficients, >= 0: the objective is log loss summed over rows + penalty / 2 * |coef|^2.
+    rules : mapping of str to FeatureRule, default None
+        Special codes and range of features; their policies are applied by :meth:`AdditiveCard.with_rules`.
     outputs : tuple of one str, default ("bad",)
         Name of the card's output.
 
@@ -114,7 +120,8 @@ def learn_woe(
     check_interval("min_share", min_share, low=0, high=0.5)
     check_interval("penalty", penalty, low=0)
     target, weight = _check_rows(X, y, sample_weight)
-    prebins = fit_bins(X, max_bins=max_prebins, weight=None if sample_weight is None else weight)
+    weighted = None if sample_weight is None else weight
+    prebins = fit_bins(X, max_bins=max_prebins, weight=weighted, rules=rules)
     trends = _trends(monotone, prebins)
     codes = encode(prebins, X)
     faults: list[str] = []
@@ -200,7 +207,8 @@ def _merge_order(
 ) -> NDArray[np.intp]:
     """Return the prebin rows that may be merged, in the order in which they are neighbors."""
     if prebins.kind == "number":
-        return np.arange(prebins.n_values) if (good + bad)[: prebins.n_values].any() else np.arange(0)
+        inner = np.array(prebins.inner_rows, dtype=np.intp)
+        return inner if (good + bad)[inner].any() else inner[:0]
     rows = np.array([row for row in range(prebins.n_rows) if row != prebins.missing_code])
     rows = rows[(good + bad)[rows] > 0]
     rate = (bad[rows] + 0.5) / (good[rows] + bad[rows] + 1)
@@ -234,10 +242,18 @@ def _final_bins(prebins: FeatureBins, starts: list[int]) -> tuple[FeatureBins, N
     """Return the merged bins and, for every prebin row, its row in them; levels keep a row each."""
     if prebins.kind == "category":
         return prebins, np.arange(prebins.n_rows)
-    edges = tuple(prebins.edges[start - 1] for start in starts[1:])
-    final = replace(prebins, edges=edges)
-    values = np.searchsorted(starts, np.arange(prebins.n_values), side="right") - 1
-    return final, np.concatenate([values, [final.missing_code, final.unseen_code]])
+    first = int(prebins.bounded)  # place of the first edge between rows in range
+    edges = tuple(prebins.edges[first + start - 1] for start in starts[1:])
+    if prebins.bounded:
+        edges = (prebins.edges[0], *edges, prebins.edges[-1])
+    removed = len(prebins.edges) - len(edges)
+    unmet = tuple(row - removed if row else row for row in prebins.unmet)
+    final = replace(prebins, edges=edges, unmet=unmet)
+    lookup = np.arange(prebins.n_rows) - removed
+    inner = np.array(prebins.inner_rows, dtype=np.intp)
+    lookup[:first] = 0
+    lookup[inner] = first + np.searchsorted(starts, np.arange(len(inner)), side="right") - 1
+    return final, lookup
 
 
 def _fit_signed(
@@ -302,9 +318,9 @@ def _card(
         one = binned[j]
         share = one.weight / one.weight.sum()
         mean = float(share @ one.evidence)
-        declared = np.zeros(one.bins.n_rows, dtype=bool)
-        declared[one.bins.n_values :] = [not one.bins.missing, not one.bins.other]
-        values = np.where(declared, 0.0, coefficient * (one.evidence - mean))
+        values = coefficient * (one.evidence - mean)
+        values[list(one.bins.declared)] = 0.0
+        values = values[list(one.bins.nearest)]
         intercept += coefficient * mean
         terms.append(Term((one.bins.name,), values[:, None], share=share))
     bins = tuple(one.bins for one in binned)
