@@ -26,9 +26,7 @@ def follows(evidence, trend):
 
 def pieces(good, bad, starts):
     bounds = [*starts, len(good)]
-    return tuple(
-        np.array([part[low:high].sum() for low, high in pairwise(bounds)]) for part in (good, bad)
-    )
+    return tuple(np.array([part[low:high].sum() for low, high in pairwise(bounds)]) for part in (good, bad))
 
 
 def brute_force(good, bad, trend, max_bins, min_weight, min_events):
@@ -85,11 +83,20 @@ def test_a_wider_rule_never_loses_value(cells):
 
 
 def test_evidence_and_its_error_by_hand():
-    good, bad = np.array([90.0, 60.0, 0.0]), np.array([10.0, 0.0, 40.0])
-    expected = [np.log(10 / 90 * 3), np.log(0.5 / 60.5 * 3), np.log(40.5 / 0.5 * 3)]
+    good, bad = np.array([90.0, 60.0, 0.0, 0.0]), np.array([10.0, 0.0, 40.0, 0.0])
+    # Three goods for a bad: half a bad brings 1.5 goods, half a good a sixth of a bad.
+    expected = [np.log(10 / 90 * 3), np.log(0.5 / 61.5 * 3), np.log((40 + 1 / 6) / 0.5 * 3), 0.0]
     assert woe(good, bad, 150.0, 50.0) == pytest.approx(expected)
-    assert woe_error(good, bad)[0] == pytest.approx(np.sqrt(1 / 10 + 1 / 90))
-    assert woe_error(good, bad)[2] == pytest.approx(np.sqrt(1 / 40.5 + 1 / 0.5))
+    error = woe_error(good, bad, 150.0, 50.0)
+    assert error[0] == pytest.approx(np.sqrt(1 / 10 + 1 / 90))
+    assert error[1] == pytest.approx(np.sqrt(1 / 0.5 + 1 / 61.5))
+
+
+def test_few_rows_of_one_kind_never_speak_for_the_other():
+    some = np.array([0.1, 1.0, 5.0])
+    for totals in ((1000.0, 1.0), (1.0, 1000.0)):
+        assert (woe(some, 0 * some, *totals) < 0).all()
+        assert (woe(0 * some, some, *totals) > 0).all()
 
 
 def test_two_clear_halves_by_hand():

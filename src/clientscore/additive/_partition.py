@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 Trend = Literal["none", "increasing", "decreasing", "peak", "valley"]
 
-PURE_EVENTS = 0.5
+_PURE_EVENTS = 0.5
 
 
 def woe(
@@ -19,16 +19,27 @@ def woe(
 ) -> NDArray[np.float64]:
     """Return the weight of evidence of bad.
 
-    Where a bin holds no bads, or no goods, half an event of each is added, so that it is always finite.
+    A bin without bads counts half a bad more and the goods that go with it on average, one without goods
+    likewise: the evidence is finite, and never of the wrong sign however few rows the bin holds.
     """
-    added = np.where((good > 0) & (bad > 0), 0.0, PURE_EVENTS)
-    return np.asarray(np.log((bad + added) / (good + added) * (total_good / total_bad)))
+    ratio = total_good / total_bad
+    g, b = _filled(good, bad, ratio)
+    return np.asarray(np.log(b / g * ratio))
 
 
-def woe_error(good: NDArray[np.float64], bad: NDArray[np.float64]) -> NDArray[np.float64]:
+def woe_error(
+    good: NDArray[np.float64], bad: NDArray[np.float64], total_good: float, total_bad: float
+) -> NDArray[np.float64]:
     """Return the standard error of each weight of evidence, the totals taken as known."""
-    added = np.where((good > 0) & (bad > 0), 0.0, PURE_EVENTS)
-    return np.asarray(np.sqrt(1 / (bad + added) + 1 / (good + added)))
+    g, b = _filled(good, bad, total_good / total_bad)
+    return np.asarray(np.sqrt(1 / b + 1 / g))
+
+
+def _filled(
+    good: NDArray[np.float64], bad: NDArray[np.float64], ratio: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    lacks_good, lacks_bad = _PURE_EVENTS * (good <= 0), _PURE_EVENTS * (bad <= 0)
+    return good + lacks_good + lacks_bad * ratio, bad + lacks_bad + lacks_good / ratio
 
 
 def best_partition(
@@ -61,7 +72,7 @@ def best_partition(
     min_events : float, default 0.0
         Least weight of bads, and of goods, in a segment; one segment of all is always allowed.
     totals : tuple of float (good, bad), default None
-        Weight of all goods and bads, those of other bins (missing) included; None for the sums.
+        Weight of all goods and bads, those of other bins (missing) included, both > 0; None for the sums.
 
     Returns
     -------
@@ -102,7 +113,7 @@ def _segments(
     """Return evidence and value of every segment first..last, minus infinity where it is not allowed."""
     m = len(good)
     sums_good, sums_bad = (np.concatenate([[0.0], np.cumsum(part)]) for part in (good, bad))
-    total_good, total_bad = totals or (max(sums_good[-1], 1e-300), max(sums_bad[-1], 1e-300))
+    total_good, total_bad = totals or (float(sums_good[-1]), float(sums_bad[-1]))
     first, last = np.indices((m, m))
     g = np.maximum(sums_good[last + 1] - sums_good[first], 0.0)
     b = np.maximum(sums_bad[last + 1] - sums_bad[first], 0.0)
