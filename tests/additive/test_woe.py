@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clientscore.additive import AdditiveCard, FeatureRule, encode, learn_woe
+from clientscore.additive._woe_bins import merge_edges
 from clientscore.exceptions import DataError, InvalidParameterError
 
 
@@ -352,3 +353,15 @@ def test_targets_that_cannot_be_used_are_named():
         learn_woe(X, y * 2)
     with pytest.raises(DataError, match="finite numbers >= 0"):
         learn_woe(X, y, sample_weight=-np.ones(300))
+
+
+def test_edges_kept_of_given_ones_by_hand():
+    x = np.repeat([1.0, 2.0, 3.0], 100)
+    y = (np.tile(np.arange(100), 3) < np.repeat([10, 12, 40], 100)).astype(float)
+    edges, value = merge_edges(x, y, (1.5, 2.5), max_bins=2)
+    assert edges == (2.5,)
+    parts = (np.array([22, 40]) / 62 - np.array([178, 60]) / 238) * np.log(
+        np.array([22 / 178, 40 / 60]) * 238 / 62
+    )
+    assert value == pytest.approx(parts.sum())
+    assert merge_edges(x, y, (1.5, 2.5), min_share=0.4)[0] == ()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pandas as pd
 
+from ._bins import FeatureBins, encode
 from ._lines import interpolated
 from ._partition import best_partition, woe, woe_error
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ._bins import FeatureBins
     from ._partition import Trend
 
 _EITHER = {"auto": ("increasing", "decreasing"), "auto_shape": ("peak", "valley")}
@@ -111,6 +111,25 @@ def bin_feature(
     mass = counts.by(lookup, final.n_rows).mass
     frame = _merged_frame(prebins.name, labels, merged)
     return Binned(final.met(mass), lookup[pooled], evidence, mass, frame, trend_taken, note)
+
+
+def merge_edges(
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    edges: Sequence[float],
+    *,
+    trend: str = "auto",
+    max_bins: int = 8,
+    min_share: float = 0.05,
+    min_events: float = 0.0,
+) -> tuple[tuple[float, ...], float]:
+    """Return the edges kept of some given ones, and the information value: what a peer is compared with."""
+    bins = FeatureBins("x", "number", edges=tuple(edges))
+    codes = encode([bins], pd.DataFrame({"x": x}))[:, 0]
+    rules = MergeRules(max_bins, min_share, min_events, 0.0, len(edges) + 1, False)
+    faults: list[str] = []
+    found = bin_feature(bins, codes, y, np.ones(len(y)), trend, rules, faults)
+    return found.bins.edges, float(found.merged["iv"].sum())
 
 
 def _sums(rows: NDArray[Any], weight: NDArray[np.float64], n: int) -> NDArray[np.float64]:
