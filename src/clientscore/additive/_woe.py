@@ -63,7 +63,8 @@ def learn_woe(
     sample_weight : array of shape (n,), default None
         Weights >= 0; a weight counts like that many rows.
     rules : mapping of str to FeatureRule, default None
-        Special codes and range of features; directions are read from `monotone` alone.
+        Special codes and range of features; directions are read from `monotone`, and policies are applied by
+        :meth:`AdditiveCard.with_rules`.
     monotone : {"auto", "auto_shape", "none", "increasing", "decreasing", "peak", "valley"} or mapping of \
 str to one of these, default "auto"
         Trend of the bad rate over a number's bins, for all features or by feature ("auto" for those not
