@@ -32,7 +32,7 @@ def book(n=4000, seed=0):
 
 def learn(how, X, y, rules):
     if how == "woe":
-        return learn_woe(X, y, rules=rules)
+        return learn_woe(X, y, rules=rules)[0]
     bins = fit_bins(X, rules=rules)
     return learn_boosted(encode(bins, X), bins, y, n_bags=2, random_state=0)[0]
 

@@ -24,6 +24,7 @@ from ._fit_bins import fit_bins
 from ._report import BoostReport
 from ._term import Term
 from ._woe import learn_woe
+from ._woe_report import WoeReport
 
 __all__ = [
     "AdditiveCard",
@@ -31,6 +32,7 @@ __all__ = [
     "FeatureBins",
     "FeatureRule",
     "Term",
+    "WoeReport",
     "encode",
     "fit_bins",
     "learn_boosted",

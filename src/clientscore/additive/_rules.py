@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ._fold import Pair
 
 _SIGNS = {"increasing": 1, "decreasing": -1}
+_SHAPES = (*_SIGNS, "peak", "valley")
 
 
 def check_target(
@@ -73,7 +74,7 @@ def directions(
     for name, direction in monotone.items():
         if name not in kinds:
             faults.append(f"{name!r} is no feature.{did_you_mean(name, kinds)}")
-        elif kinds[name] == "category" and direction in _SIGNS:
+        elif kinds[name] == "category" and direction in _SHAPES:
             faults.append(f"{name!r} is a category, which has no direction.")
         if direction not in allowed:
             faults.append(f"{name!r} must be {', '.join(first)} or {last}; got {direction!r}.")

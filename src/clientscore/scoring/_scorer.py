@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from clientscore.additive import BoostReport, WoeReport
+
     from ._reasons import ReasonMethod
 
 Method = Literal["boosted", "woe"]
@@ -94,8 +96,8 @@ class ClientScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         Pillar of each feature.
     summary_ : dict
         rows, events, rows left out because y was missing, and what boosting reported.
-    report_ : BoostReport or None
-        Full report of boosting; None for "woe" and for a scorer that was loaded.
+    report_ : BoostReport, WoeReport or None
+        Full report of the method; None for a scorer that was loaded.
 
     Examples
     --------
@@ -233,18 +235,19 @@ class ClientScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
     ) -> AdditiveCard:
         """Return the calibrated card."""
         if self.method == "woe":
-            self.report_ = None
             self.calibration_: dict[str, Any] = {
                 "method": "own",
                 "intercept": 0.0,
                 "slope": 1.0,
                 "rows": len(y),
             }
-            return learn_woe(X, y, sample_weight=weight, monotone=self.monotone or "auto")
+            card, woe_report = learn_woe(X, y, sample_weight=weight, monotone=self.monotone or "auto")
+            self.report_: BoostReport | WoeReport | None = woe_report
+            return card
         bins = fit_bins(X, max_bins=self.max_bins, weight=weight)
         codes = encode(bins, X)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        card, self.report_ = learn_boosted(
+        card, report = learn_boosted(
             codes,
             bins,
             y,
@@ -256,8 +259,9 @@ class ClientScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
             monotone=self.monotone,
             random_state=seed,
         )
-        self.summary_ |= self.report_.to_dict()
-        return self._calibrated(card, codes, y, weight)
+        self.report_ = report
+        self.summary_ |= report.to_dict()
+        return self._calibrated(card, codes, y, weight, report.out_of_bag)
 
     def _calibrated(
         self,
@@ -265,9 +269,9 @@ class ClientScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         codes: NDArray[Any],
         y: NDArray[np.float64],
         weight: NDArray[np.float64] | None,
+        raw: NDArray[np.float64],
     ) -> AdditiveCard:
         """Fold the calibration into the card and record it."""
-        raw = np.asarray(self.report_.out_of_bag if self.report_ else np.full(len(y), np.nan))
         self.calibration_ = calibration_of(self.calibration, raw, card.decision_codes(codes), y, weight)
         return card.recalibrated(self.calibration_["intercept"], self.calibration_["slope"])
 
