@@ -1,0 +1,35 @@
+"""Scales: log-odds to points, probabilities to grades, raw scores to calibrated ones."""
+
+from __future__ import annotations
+
+from ._calibrate import (
+    AffineCalibration,
+    BetaCalibration,
+    IsotonicCalibration,
+    calibration_from_state,
+    fit_calibration,
+)
+from ._choice import CalibrationChoice, choose_calibration
+from ._cycle import pit_from_ttc, ttc_from_pit
+from ._fit import calibrate_logistic, calibrate_mean
+from ._master import MasterScale
+from ._points import ScoreScale
+from ._rates import LongRunRate, long_run_rate
+
+__all__ = [
+    "AffineCalibration",
+    "BetaCalibration",
+    "CalibrationChoice",
+    "IsotonicCalibration",
+    "LongRunRate",
+    "MasterScale",
+    "ScoreScale",
+    "calibrate_logistic",
+    "calibrate_mean",
+    "calibration_from_state",
+    "choose_calibration",
+    "fit_calibration",
+    "long_run_rate",
+    "pit_from_ttc",
+    "ttc_from_pit",
+]
