@@ -12,6 +12,9 @@ from ._calibrate import (
 from ._choice import CalibrationChoice, choose_calibration
 from ._cycle import pit_from_ttc, ttc_from_pit
 from ._fit import calibrate_logistic, calibrate_mean
+from ._grade_tests import GradeReport, grade_report
+from ._grades import MasterScaleFit, optimize_master_scale
+from ._low_default import pluto_tasche
 from ._master import MasterScale
 from ._points import ScoreScale
 from ._rates import LongRunRate, long_run_rate
@@ -20,16 +23,21 @@ __all__ = [
     "AffineCalibration",
     "BetaCalibration",
     "CalibrationChoice",
+    "GradeReport",
     "IsotonicCalibration",
     "LongRunRate",
     "MasterScale",
+    "MasterScaleFit",
     "ScoreScale",
     "calibrate_logistic",
     "calibrate_mean",
     "calibration_from_state",
     "choose_calibration",
     "fit_calibration",
+    "grade_report",
     "long_run_rate",
+    "optimize_master_scale",
     "pit_from_ttc",
+    "pluto_tasche",
     "ttc_from_pit",
 ]
