@@ -18,6 +18,8 @@ from ._low_default import pluto_tasche
 from ._master import MasterScale
 from ._points import ScoreScale
 from ._rates import LongRunRate, long_run_rate
+from ._slotting import SlottingTable
+from ._term_structure import migration_matrix, term_structure_from_incidence, term_structure_from_matrix
 
 __all__ = [
     "AffineCalibration",
@@ -29,6 +31,7 @@ __all__ = [
     "MasterScale",
     "MasterScaleFit",
     "ScoreScale",
+    "SlottingTable",
     "calibrate_logistic",
     "calibrate_mean",
     "calibration_from_state",
@@ -36,8 +39,11 @@ __all__ = [
     "fit_calibration",
     "grade_report",
     "long_run_rate",
+    "migration_matrix",
     "optimize_master_scale",
     "pit_from_ttc",
     "pluto_tasche",
+    "term_structure_from_incidence",
+    "term_structure_from_matrix",
     "ttc_from_pit",
 ]
