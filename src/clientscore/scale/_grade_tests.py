@@ -95,7 +95,7 @@ def grade_report(scale: MasterScale, pd: ArrayLike, bad: ArrayLike, alpha: float
     References
     ----------
     European Central Bank (2019). Instructions for reporting the validation results of internal models,
-    sections 2.5 and 2.6 (Jeffreys test, Herfindahl index).
+    section 2.5 (Jeffreys test, Herfindahl index).
     Holm, S. (1979). A simple sequentially rejective multiple test procedure. Scand. J. Statist. 6, 65-70.
 
     Examples

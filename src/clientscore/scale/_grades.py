@@ -180,9 +180,8 @@ def optimize_master_scale(
 
     References
     ----------
-    Basel Committee on Banking Supervision, CRE36.11 to CRE36.15 (2023): at least seven grades, no undue
-    concentration.  European Banking Authority, EBA/GL/2017/16, section 5.2.3: homogeneity within grades and
-    heterogeneity between them.
+    Basel Committee on Banking Supervision, CRE36 (2023): at least seven grades, no undue concentration.
+    European Banking Authority, EBA/GL/2017/16, section 5.2: homogeneity of obligor grades.
 
     Examples
     --------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +96,7 @@ def long_run_rate(
     References
     ----------
     European Banking Authority (2017). Guidelines on PD estimation, LGD estimation and the treatment of
-    defaulted exposures, EBA/GL/2017/16, section 5.3.4 (long-run average default rate) and 4.4 (margin of
+    defaulted exposures, EBA/GL/2017/16, sections 5.3 (long-run average default rate) and 4.4 (margin of
     conservatism).
 
     Examples
@@ -130,10 +131,10 @@ def long_run_rate(
     years = int((w > 0).sum())
     # Variance of a weighted mean of independent years; unbiased for equal weights.
     spread = float(np.sqrt(share**2 @ (rates - average) ** 2))
-    error = spread * np.sqrt(years / (years - 1)) if years > 1 else np.nan
+    error = spread * math.sqrt(years / (years - 1)) if years > 1 else math.nan
     extra = 0.0 if confidence is None else float(stdtrit(years - 1, confidence)) * error
     labels = defaults.index if isinstance(defaults, pd.Series) else pd.RangeIndex(len(d))
     table = pd.DataFrame(
         {"clients": n, "defaults": d, "rate": rates, "weight": share}, index=labels.rename("year")
     )
-    return LongRunRate(average, margin + extra, float(error), table)
+    return LongRunRate(average, margin + extra, error, table)
