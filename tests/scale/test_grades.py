@@ -108,12 +108,14 @@ def test_homogeneity_is_the_share_of_variance_between_grades():
 
 
 def test_a_correction_for_many_pairs_is_stricter():
-    p, bad = clients(5, 30_000)
+    p, bad = clients(5, 20_000)
     plain = optimize_master_scale(p, bad, n_grades=8)
     strict = optimize_master_scale(p, bad, n_grades=8, correction="bonferroni")
+    assert 0.05 / 7 < plain.frame()["next_p"].max() <= 0.05
+    assert strict.fallback is None
     assert (strict.frame()["next_p"].dropna() <= 0.05 / 7).all()
     assert (strict.frame()["next_p_holm"].dropna() <= 0.05).all()
-    assert strict.value <= plain.value
+    assert strict.value < plain.value
 
 
 @given(st.floats(1e-7, 0.5), st.floats(1.0001, 3))
@@ -126,6 +128,8 @@ def test_a_bound_is_short_and_keeps_both_sides(low, ratio):
 def test_a_bound_is_read_easily():
     assert _shortest(0.0119, 0.0123) == 0.012
     assert _shortest(0.0, 0.004) == 0.002
+    assert _shortest(0.009, 0.01) == 0.009  # a grade holds its bound
+    assert _shortest(0.0095, 0.01) == 0.0097  # but not the next grade's best client
 
 
 def test_fine_bins_lose_no_client_and_never_part_equal_ones():
