@@ -54,3 +54,12 @@ def test_a_scale_comes_back_from_its_dict_also_from_one_without_a_philosophy():
 def test_a_philosophy_is_one_of_three():
     with pytest.raises(InvalidParameterError, match="philosophy must be one of 'pit', 'ttc', 'hybrid'"):
         MasterScale(philosophy="cycle")
+
+
+def test_one_client_is_graded_as_in_a_book():
+    scale = MasterScale()
+    values = [0.0, *scale.bounds, *np.nextafter(scale.bounds, 1), 1.0]
+    assert [scale.grade_one(value) for value in values] == scale.grade(values).tolist()
+    assert scale.grade_one(float("nan")) is None
+    with pytest.raises(DataError, match=r"must lie in \[0, 1\]; got 1.5"):
+        scale.grade_one(1.5)
