@@ -3,6 +3,23 @@
 from __future__ import annotations
 
 from ._reasons import reason_text
+from ._rejects import (
+    Augmented,
+    RejectSensitivity,
+    reject_fuzzy,
+    reject_hard_cutoff,
+    reject_parcelling,
+    reject_sensitivity,
+)
 from ._scorer import ClientScorer
 
-__all__ = ["ClientScorer", "reason_text"]
+__all__ = [
+    "Augmented",
+    "ClientScorer",
+    "RejectSensitivity",
+    "reason_text",
+    "reject_fuzzy",
+    "reject_hard_cutoff",
+    "reject_parcelling",
+    "reject_sensitivity",
+]
