@@ -212,7 +212,7 @@ class FeatureBins:
     @property
     def least(self) -> float:
         """The least number in range; minus infinity without bounds."""
-        return float(np.nextafter(self.edges[0], math.inf)) if self.bounded else -math.inf
+        return float(np.nextafter(self.edges[0], math.inf)) + 0.0 if self.bounded else -math.inf
 
     @property
     def greatest(self) -> float:

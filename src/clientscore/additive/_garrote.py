@@ -7,7 +7,9 @@ a factor c_k >= 0 that minimizes, on out-of-bag rows, a second-order view of the
 
 so that tables that say nothing of their own get the factor 0 and the others take over what they said.
 alpha (how strongly factors stay at 1) and lambda (how many tables stay) are chosen by cross-validation over
-the bags.
+the bags.  A row is judged by the one bag that held it out, while the card is the mean of all bags and less
+noisy: what the noise of a single bag adds to a candidate's loss, c' N c / 2 to second order with N the
+covariance between bags, is taken off again.
 
 References
 ----------
@@ -53,7 +55,10 @@ class HeldOut:
     fold, cluster : ndarrays of shape (n,), int
         Fold of the cross-validation, from 0, and client of each entry.
     binary : bool
-        Whether the loss is log loss, else half the squared error.
+        Whether the loss is log loss, else the squared error.
+    noise : ndarray of shape (n_terms, n_terms), default None
+        Covariance of the terms between bags, a mean over rows weighted by the curvature of the loss; None
+        for 0.
     """
 
     offset: Floats
@@ -63,6 +68,7 @@ class HeldOut:
     fold: NDArray[np.intp]
     cluster: NDArray[np.intp]
     binary: bool
+    noise: Floats | None = None
 
     def decision(self, factors: Floats, rows: NDArray[np.intp] | slice = slice(None)) -> Floats:
         """Return the decision of some entries with a factor for each term."""
@@ -73,6 +79,12 @@ class HeldOut:
         if self.binary:
             return np.asarray(np.logaddexp(0, decision) - self.y * decision)
         return np.asarray(np.square(decision - self.y))
+
+    def noise_loss(self, factors: Floats) -> float:
+        """Return the mean loss that one bag has above the mean of all bags, to second order."""
+        if self.noise is None:
+            return 0.0
+        return float(factors @ self.noise @ factors) / (2 if self.binary else 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,8 +98,8 @@ class Rescaling:
     decision : ndarray of shape (n,)
         Decision of every entry with factors learned on the other folds.
     curve : DataFrame
-        One line a candidate: pull, price, pairs, terms, loss (cross-validated mean), over_best (mean
-        difference to the least loss), standard_error (of that difference, by client), chosen.
+        One line a candidate: pull, price, pairs, terms, loss (cross-validated mean, as of the mean of all
+        bags), over_best (difference to the least), standard_error (of it, by client), chosen.
     """
 
     factors: Floats
@@ -120,7 +132,8 @@ def rescale(held: HeldOut, is_pair: NDArray[np.bool_], *, prune: bool) -> Rescal
         decisions.append(decision)
         every.append(factors)
         kept = factors > 0
-        rows.append((pull, price, int((kept & is_pair).sum()), int(kept.sum()), float(weight @ losses[-1])))
+        loss = float(weight @ losses[-1]) - held.noise_loss(factors)
+        rows.append((pull, price, int((kept & is_pair).sum()), int(kept.sum()), loss))
     curve = pd.DataFrame(rows, columns=["pull", "price", "pairs", "terms", "loss"])
     best = int(curve["loss"].argmin())
     curve["over_best"] = curve["loss"] - curve["loss"].iloc[best]
@@ -181,7 +194,7 @@ def _solve(
     gradient: Floats, curvature: Floats, pull: float, price: float, lowest: float, start: Floats
 ) -> Floats:
     """Return the factors that minimize the penalized second-order loss, by coordinate descent."""
-    information = np.diag(curvature)
+    information = np.maximum(np.diag(curvature), 0.0)
     ridge = pull * information + _LEAST_INFORMATION
     scale = information + ridge
     factors = start.copy()

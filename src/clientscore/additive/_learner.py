@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from ._bagged import CardBags
     from ._bags import Bag, BoostSettings
     from ._bins import FeatureBins
     from ._card_data import Link
@@ -37,6 +38,7 @@ _COUNT_ROWS = 50_000  # rows that weigh the cells of a pair
 _AUTO_PAIRS = 400  # beyond this many pairs "auto" screens them on one bag
 _AUTO_SPREAD = 0.01  # without held-out rows "auto" drops tables whose joint spread is below this share
 _GARROTE_ROWS = 20  # fewest bads, and goods, held out for the garrote to learn from
+_NOISE_ROWS = 4_000  # rows that weigh how far bags lie apart
 _GARROTE_VALUES = 40_000_000  # most values held in memory at once; fewer rows beyond
 
 
@@ -198,13 +200,23 @@ class Learner:
             rows = np.concatenate([one.held for one in bags])
         report = self._report(whole, factors, rows, decision)
         card = self._card(whole.intercept.mean(axis=0), kept)
+        apart = card_bags(whole.intercept, kept)
         return card, replace(
             report,
             rounds=tuple(one.rounds for one in bags),
             screened=screened,
             curve=None if rescaling is None else rescaling.curve,
-            bags=card_bags(whole.intercept, kept),
+            bags=apart,
+            noise_ratio=self._noise_ratio(card, apart),
         )
+
+    def _noise_ratio(self, card: AdditiveCard, apart: CardBags) -> float:
+        """Return the variance of one bag around the card over that of the card, on a sample of rows."""
+        rows = self._sample[:: max(len(self._sample) // _NOISE_ROWS, 1)]
+        codes, weight = self.codes[rows], self.weight[rows]
+        noise = np.average(np.square(apart.deviations(codes)).mean(axis=1), axis=0, weights=weight)
+        signal = np.square(_spread(card.decision_codes(codes).reshape(len(rows), -1), weight))
+        return float(max(np.divide(noise, signal, out=np.zeros_like(noise), where=signal > 0)))
 
     def _card(self, intercept: NDArray[np.float64], tables: Sequence[BaggedTable]) -> AdditiveCard:
         names = [one.name for one in self.bins]
@@ -271,12 +283,30 @@ class Learner:
             fold=pd.factorize(fold_of[rows])[0],
             cluster=cluster[rows],
             binary=self.objective == "binary",
+            noise=self._noise([whole.tables[k] for k in free], whole),
         )
         is_pair = np.array([len(whole.tables[k].place) == 2 for k in free], dtype=bool)
         found = rescale(held, is_pair, prune=prune)
         factors = np.ones(len(whole.tables))
         factors[free] = found.factors
         return replace(found, factors=factors)
+
+    def _noise(self, tables: Sequence[BaggedTable], whole: _Tables) -> NDArray[np.float64]:
+        """Return the covariance of terms between bags, a mean over rows weighted by the loss's curvature."""
+        rows = self._sample[:: max(len(self._sample) // _NOISE_ROWS, 1)]
+        codes, weight = self.codes[rows], self.weight[rows] / self.weight[rows].sum()
+        if self.objective == "binary":
+            decision = whole.intercept.mean() + whole.sum(codes, np.ones(len(whole.tables)))[:, 0]
+            p = np.exp(-np.logaddexp(0, -decision))
+            weight = weight * p * (1 - p)
+        total = np.zeros((len(tables), len(tables)))
+        apart = np.empty((len(rows), len(tables)))
+        n_bags = len(whole.intercept)
+        for bag in range(n_bags):
+            for place, table in enumerate(tables):
+                apart[:, place] = table.apart[bag, ..., 0].reshape(-1).take(table.rows(codes))
+            total += (apart * weight[:, None]).T @ apart / n_bags
+        return total
 
     def _strong_enough(self, whole: _Tables) -> NDArray[np.float64]:
         """Return 0 for the weakest pairs while the spread of all that is dropped stays negligible, else 1."""

@@ -36,10 +36,10 @@ def learn_woe(
     *,
     sample_weight: ArrayLike | None = None,
     rules: Mapping[str, FeatureRule] | None = None,
-    monotone: Monotone | Mapping[str, str] = "auto",
-    max_prebins: int = 20,
-    max_bins: int = 8,
-    min_share: float = 0.05,
+    monotone: Monotone | Mapping[str, str] = "auto_shape",
+    max_prebins: int = 50,
+    max_bins: int = 12,
+    min_share: float = 0.02,
     min_events: float = 0.0,
     rare_share: float = 0.01,
     interpolate: bool = False,
@@ -66,15 +66,15 @@ def learn_woe(
         Special codes and range of features; directions are read from `monotone`, and policies are applied by
         :meth:`AdditiveCard.with_rules`.
     monotone : {"auto", "auto_shape", "none", "increasing", "decreasing", "peak", "valley"} or mapping of \
-str to one of these, default "auto"
-        Trend of the bad rate over a number's bins, for all features or by feature ("auto" for those not
-        named).  A peak rises and then falls, a valley falls and then rises; either part may be empty.
+str to one of these, default "auto_shape"
+        Trend of the bad rate over a number's bins, for all features or by feature ("auto_shape" for those
+        not named).  A peak rises and then falls, a valley falls and then rises; either part may be empty.
         "auto" takes increasing or decreasing, "auto_shape" peak or valley, by the larger information value.
-    max_prebins : int, default 20
+    max_prebins : int, default 50
         Most prebins of a feature, at least 2.
-    max_bins : int, default 8
+    max_bins : int, default 12
         Most bins of a feature (missing and special codes apart), at least 2.
-    min_share : float, default 0.05
+    min_share : float, default 0.02
         Least share of the feature's known weight in a bin, in [0, 0.5].
     min_events : float, default 0.0
         Least weight of bads, and of goods, in a bin, >= 0.
@@ -176,7 +176,7 @@ def _trends(monotone: str | Mapping[str, str], bins: list[FeatureBins]) -> list[
     if not isinstance(monotone, Mapping):
         check_option("monotone", monotone, Monotone)
         return [str(monotone)] * len(bins)
-    return directions(monotone, bins, get_args(Monotone), "auto")
+    return directions(monotone, bins, get_args(Monotone), "auto_shape")
 
 
 def _report(binned: list[Binned], coefficients: Mapping[int, float]) -> WoeReport:

@@ -241,7 +241,7 @@ class ClientScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
                 "slope": 1.0,
                 "rows": len(y),
             }
-            card, woe_report = learn_woe(X, y, sample_weight=weight, monotone=self.monotone or "auto")
+            card, woe_report = learn_woe(X, y, sample_weight=weight, monotone=self.monotone or "auto_shape")
             self.report_: BoostReport | WoeReport | None = woe_report
             return card
         bins = fit_bins(X, max_bins=self.max_bins, weight=weight)
