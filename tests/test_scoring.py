@@ -326,14 +326,12 @@ def test_targets_that_cannot_be_used_are_named(data):
         scorer.fit(X, y * np.nan)
     with pytest.raises(DataError, match="on X's index"):
         scorer.fit(X, y.sort_index(ascending=False))
-    with pytest.raises(DataError, match="at least 4000 rows of each class"):
-        ClientScorer(method="woe", min_events=4000).fit(X, y)
     with pytest.raises(DataError, match="groups must hold one value"):
         scorer.fit(X, y, groups=[1, 2])
 
 
 def test_bad_settings_are_named_when_fitted(data):
-    for setting in ({"method": "trees"}, {"calibration": "platt"}, {"min_events": 0}):
+    for setting in ({"method": "trees"}, {"calibration": "platt"}, {"max_bins": 1}):
         with pytest.raises(InvalidParameterError, match=next(iter(setting))):
             ClientScorer(**setting).fit(*data)
 

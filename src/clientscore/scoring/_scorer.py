@@ -12,27 +12,25 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from clientscore._checks import check_integer, check_interval, check_option
-from clientscore.additive import AdditiveCard, encode, fit_bins, learn_boosted, learn_woe
-from clientscore.exceptions import BundleFormatError, DataError, InvalidParameterError
+from clientscore.additive import AdditiveCard
+from clientscore.exceptions import BundleFormatError, InvalidParameterError
 from clientscore.scale import MasterScale, ScoreScale
 
-from ._calibration import Calibration, calibration_of
-from ._inputs import (
-    binary_target,
-    check_events,
-    client_groups,
-    feature_frame,
-    feature_pillars,
-    row_weights,
-    scoring_frame,
-)
+from ._calibration import Calibration
+from ._fit import CardSettings, directions_of, learn_card, read_rows, unrefused
+from ._inputs import feature_pillars
 from ._pillars import pillar_totals
+from ._points import points_card
 from ._reasons import ReasonReference, reason_frame, reason_list
+from ._state import parameters_from_state, parameters_to_state
+from ._views import CardViews
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
+
+    from clientscore.additive import FeatureRule
 
     from ._reasons import ReasonMethod
 
@@ -41,7 +39,7 @@ Method = Literal["boosted", "woe"]
 _MAX_REASONS = 4
 
 
-class ClientScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class ClientScorer(CardViews, ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Probability of default as an additive card: points, pillars, reasons, grades.
 
     The log-odds of bad are an intercept plus one looked-up value a feature (and a pair of features, method
@@ -56,6 +54,9 @@ class ClientScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         Pairs of features, method "boosted"; see :func:`clientscore.additive.learn_boosted`.
     monotone : mapping of str to {"increasing", "decreasing"}, default None
         Direction in which the log-odds of bad must move with a feature.
+    rules : mapping of str to FeatureRule, default None
+        What people decide about a feature: direction, special codes, range, and what missing, special, unseen
+        and out-of-range values score; see :class:`clientscore.additive.FeatureRule`.
     n_bags : int, default 4
         Bags, method "boosted".
     max_rounds : int, default 1000
@@ -69,8 +70,6 @@ class ClientScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         Points; None for 600 points at odds 50 : 1, 20 to double.
     master_scale : MasterScale, default None
         Grades; None for nine grades, R1 to R9.
-    min_events : int, default 1
-        Fewest rows of each class, bad and good, that fit accepts.
     random_state : int or RandomState, default None
         Seed of bags; None draws one.
 
@@ -115,25 +114,25 @@ class ClientScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         method: Method = "boosted",
         interactions: str | int | Sequence[tuple[str, str]] = "auto",
         monotone: Mapping[str, str] | None = None,
+        rules: Mapping[str, FeatureRule] | None = None,
         n_bags: int = 4,
         max_rounds: int = 1000,
         max_bins: int = 63,
         calibration: Calibration | None = "logistic",
         scale: ScoreScale | None = None,
         master_scale: MasterScale | None = None,
-        min_events: int = 1,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.method = method
         self.interactions = interactions
         self.monotone = monotone
+        self.rules = rules
         self.n_bags = n_bags
         self.max_rounds = max_rounds
         self.max_bins = max_bins
         self.calibration = calibration
         self.scale = scale
         self.master_scale = master_scale
-        self.min_events = min_events
         self.random_state = random_state
 
     def __sklearn_tags__(self) -> Any:
@@ -178,98 +177,52 @@ class ClientScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         Raises
         ------
         InvalidParameterError
-            If a parameter lies outside its rule.
+            If a parameter lies outside its rule, or a rule contradicts `monotone`.
         DataError
-            If X holds infinity, or y fewer than `min_events` of a class.
+            If X holds infinity, or y not both classes.
         """
-        self._check_parameters()
-        frame, named = feature_frame(X)
-        if not len(frame) or not frame.shape[1]:
-            raise DataError(
-                f"Found array with {len(frame)} sample(s) and {frame.shape[1]} feature(s) "
-                f"(shape={frame.shape}) while a minimum of 1 is required."
-            )
-        target, known, classes = binary_target(frame, y, named)
-        weight = row_weights(sample_weight, len(frame))
-        used = known if weight is None else known & (weight > 0)
-        groups = client_groups(frame, groups)
-        frame, target = frame[used], target[used]
-        weight = None if weight is None else weight[used]
-        groups = None if groups is None else np.asarray(groups)[used]
-        check_events(target, self.min_events)
-
-        self.classes_ = classes
-        self.feature_names_in_ = np.array(list(frame.columns), dtype=object)
-        self.n_features_in_ = frame.shape[1]
-        self._named = named
-        self.pillars_ = feature_pillars(list(frame.columns), pillars)
-        self.base_rate_ = float(np.average(target, weights=weight))
+        settings = self._settings()
+        read = read_rows(X, y, sample_weight, groups)
+        rows = read.rows
+        self.classes_ = read.classes
+        self.feature_names_in_ = np.array(list(rows.X.columns), dtype=object)
+        self.n_features_in_ = rows.X.shape[1]
+        self._named = read.named
+        self.pillars_ = feature_pillars(list(rows.X.columns), pillars)
+        self.base_rate_ = float(np.average(rows.y, weights=rows.weight))
+        learned = learn_card(settings, rows)
+        self._set_card(learned.card)
+        self.calibration_, self.report_ = learned.calibration, learned.report
         self.summary_: dict[str, Any] = {
-            "rows": len(frame),
-            "events": int(target.sum()),
-            "rows_without_y": int((~known).sum()),
+            "rows": len(rows.y),
+            "events": int(rows.y.sum()),
+            "rows_without_y": read.rows_without_y,
         }
-        card = self._learn(frame, target, weight, groups)
-        self._set_card(card)
-        self._reference = ReasonReference.measure(card, frame, weight)
+        if self.report_ is not None:
+            self.summary_ |= self.report_.to_dict()
+        self._reference = ReasonReference.measure(unrefused(learned.card), rows.X, rows.weight)
         return self
 
-    def _check_parameters(self) -> None:
+    def _settings(self) -> CardSettings:
+        """Return the checked settings of learning, the seed drawn."""
         check_option("method", self.method, Method)
         if self.calibration is not None:
             check_option("calibration", self.calibration, Calibration)
-        check_integer("min_events", self.min_events, low=1)
         for name, kind in (("scale", ScoreScale), ("master_scale", MasterScale)):
             value = getattr(self, name)
             if value is not None and not isinstance(value, kind):
                 raise InvalidParameterError(f"{name} must be a {kind.__name__} or None; got {value!r}.")
-
-    def _learn(
-        self,
-        X: pd.DataFrame,
-        y: NDArray[np.float64],
-        weight: NDArray[np.float64] | None,
-        groups: NDArray[Any] | None,
-    ) -> AdditiveCard:
-        """Return the calibrated card."""
-        if self.method == "woe":
-            self.report_ = None
-            self.calibration_: dict[str, Any] = {
-                "method": "own",
-                "intercept": 0.0,
-                "slope": 1.0,
-                "rows": len(y),
-            }
-            return learn_woe(X, y, sample_weight=weight, monotone=self.monotone or "auto")
-        bins = fit_bins(X, max_bins=self.max_bins, weight=weight)
-        codes = encode(bins, X)
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        card, self.report_ = learn_boosted(
-            codes,
-            bins,
-            y,
-            sample_weight=weight,
-            groups=groups,
+        return CardSettings(
+            method=self.method,
+            interactions=self.interactions,
+            monotone=directions_of(self.monotone, self.rules),
+            rules=self.rules or {},
             n_bags=self.n_bags,
             max_rounds=self.max_rounds,
-            interactions=self.interactions,  # type: ignore[arg-type]  # scikit-learn keeps what was given
-            monotone=self.monotone,
-            random_state=seed,
+            max_bins=self.max_bins,
+            calibration=self.calibration,
+            seed=int(check_random_state(self.random_state).randint(2**31 - 1)),
         )
-        self.summary_ |= self.report_.to_dict()
-        return self._calibrated(card, codes, y, weight)
-
-    def _calibrated(
-        self,
-        card: AdditiveCard,
-        codes: NDArray[Any],
-        y: NDArray[np.float64],
-        weight: NDArray[np.float64] | None,
-    ) -> AdditiveCard:
-        """Fold the calibration into the card and record it."""
-        raw = np.asarray(self.report_.out_of_bag if self.report_ else np.full(len(y), np.nan))
-        self.calibration_ = calibration_of(self.calibration, raw, card.decision_codes(codes), y, weight)
-        return card.recalibrated(self.calibration_["intercept"], self.calibration_["slope"])
 
     def _set_card(self, card: AdditiveCard) -> None:
         self.card_ = card
@@ -278,10 +231,6 @@ class ClientScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         self.base_points_ = float(self.scale_.points_from_log_odds(card.intercept[0]))
 
     # ---- scoring -------------------------------------------------------------------------------------
-
-    def _frame(self, X: Any) -> pd.DataFrame:
-        check_is_fitted(self, "card_")
-        return scoring_frame(X, list(self.feature_names_in_), self._named)
 
     def decision_function(self, X: pd.DataFrame) -> NDArray[np.float64]:
         """Return the calibrated log-odds of bad: shape (n,)."""
@@ -298,9 +247,21 @@ class ClientScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         log_odds = self.decision_function(X)
         return np.asarray(self.classes_[(log_odds > 0).astype(int)])
 
-    def points(self, X: pd.DataFrame) -> pd.Series:
-        """Return the points of each row, higher is better: Series on X's index, named "points"."""
+    def points(self, X: pd.DataFrame, rounded: bool = False) -> pd.Series:
+        """Return the points of each row, higher is better: Series on X's index, named "points".
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_rows, any number of columns)
+            Features by name.
+        rounded : bool, default False
+            Add up the whole points of the card's rows (dtype int64); see :meth:`rounding_report` for what
+            that costs.  PD and grade are never rounded.
+        """
         frame = self._frame(X)
+        if rounded:
+            whole = points_card(self.card_, self.scale_, rounded=True)
+            return whole.decision(frame).astype("int64")
         log_odds = self.card_.decision(frame)
         return self.scale_.points_from_log_odds(log_odds).rename("points")
 
@@ -429,16 +390,8 @@ class ClientScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
     def to_state(self) -> dict[str, Any]:
         """Return the fitted scorer as JSON scalars, lists, dicts and numpy arrays."""
         check_is_fitted(self, "card_")
-        parameters = self.get_params(deep=False)
-        for name in ("scale", "master_scale"):
-            parameters[name] = None if parameters[name] is None else parameters[name].to_dict()
-        parameters["monotone"] = None if self.monotone is None else dict(self.monotone)
-        if not isinstance(self.interactions, str | int):
-            parameters["interactions"] = [list(pair) for pair in self.interactions]
-        seed = self.random_state
-        parameters["random_state"] = int(seed) if isinstance(seed, int | np.integer) else None
         return {
-            "parameters": parameters,
+            "parameters": parameters_to_state(self.get_params(deep=False)),
             "card": self.card_.to_state(),
             "classes": self.classes_.tolist(),
             "named": self._named,
@@ -459,14 +412,7 @@ class ClientScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
             If `state` is not a scorer.
         """
         try:
-            parameters = dict(state["parameters"])
-            if parameters["scale"] is not None:
-                parameters["scale"] = ScoreScale.from_dict(parameters["scale"])
-            if parameters["master_scale"] is not None:
-                parameters["master_scale"] = MasterScale.from_dict(parameters["master_scale"])
-            if isinstance(parameters["interactions"], list):
-                parameters["interactions"] = [tuple(pair) for pair in parameters["interactions"]]
-            scorer = cls(**parameters)
+            scorer = cls(**parameters_from_state(state["parameters"]))
             scorer._restore(state)
         except (KeyError, TypeError, AttributeError) as error:
             raise BundleFormatError(f"The state is not that of a ClientScorer: {error!r}.") from error
