@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
-from clientscore.exceptions import DataError
+from clientscore.exceptions import BundleFormatError, DataError
 from clientscore.scale import calibrate_logistic, calibrate_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
@@ -17,6 +19,30 @@ if TYPE_CHECKING:
 Calibration = Literal["logistic", "mean"]
 
 _SLOPE_EVENTS = 50  # with fewer bads (or goods) out of bag a slope is mostly noise
+
+
+@runtime_checkable
+class PDMap(Protocol):
+    """A rising map from log-odds to PD that no card can carry: isotonic, beta."""
+
+    def pd(self, log_odds: Any) -> Any:
+        """Return the PD of log-odds: a float of a float, an array of an array."""
+
+    def to_state(self) -> dict[str, Any]:
+        """Return the map as plain data."""
+
+
+def pd_map_from_state(state: Mapping[str, Any] | None) -> PDMap | None:
+    """Return the map that :meth:`PDMap.to_state` wrote, None where there is none.
+
+    Raises
+    ------
+    BundleFormatError
+        If this version knows no such map.
+    """
+    if state is None:
+        return None
+    raise BundleFormatError(f"No PD map of kind {state.get('kind')!r} is known. Fit it anew on the scorer.")
 
 
 def calibration_of(

@@ -142,3 +142,8 @@ def feature_pillars(names: Sequence[str], pillars: Mapping[str, str] | None) -> 
     if faults:
         raise InvalidParameterError("pillars must map features to pillars.", faults)
     return {name: given.get(name, pillar_of(name)) for name in names}
+
+
+def day_text(date: Any) -> str:
+    """Return a date of the level as_of as text, without a time of day."""
+    return str(date.date() if isinstance(date, pd.Timestamp) else date)

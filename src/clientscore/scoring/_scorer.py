@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -16,14 +15,15 @@ from clientscore.additive import AdditiveCard
 from clientscore.exceptions import BundleFormatError, InvalidParameterError
 from clientscore.scale import MasterScale, ScoreScale
 
-from ._calibration import Calibration
+from ._calibration import Calibration, pd_map_from_state
+from ._challenger import ChallengerReport, challenge
 from ._fit import CardSettings, directions_of, learn_card, read_rows, unrefused
 from ._inputs import feature_pillars
 from ._pillars import pillar_totals
 from ._points import points_card
 from ._reasons import ReasonReference, reason_frame, reason_list
+from ._revisions import CardRevisions
 from ._state import parameters_from_state, parameters_to_state
-from ._views import CardViews
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ Method = Literal["boosted", "woe"]
 _MAX_REASONS = 4
 
 
-class ClientScorer(CardViews, ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class ClientScorer(CardRevisions, ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Probability of default as an additive card: points, pillars, reasons, grades.
 
     The log-odds of bad are an intercept plus one looked-up value a feature (and a pair of features, method
@@ -70,6 +70,10 @@ class ClientScorer(CardViews, ClassifierMixin, BaseEstimator):  # type: ignore[m
         Points; None for 600 points at odds 50 : 1, 20 to double.
     master_scale : MasterScale, default None
         Grades; None for nine grades, R1 to R9.
+    challenger : bool, default False
+        Whether to fit bagged full trees beside the card and report what interpretability costs, in
+        `challenger_report_`: out of time by the level as_of of X's index, else on five folds; about six more
+        fits.
     random_state : int or RandomState, default None
         Seed of bags; None draws one.
 
@@ -95,6 +99,10 @@ class ClientScorer(CardViews, ClassifierMixin, BaseEstimator):  # type: ignore[m
         rows, events, rows left out because y was missing, and what boosting reported.
     report_ : BoostReport or None
         Full report of boosting; None for "woe" and for a scorer that was loaded.
+    pd_map_ : PDMap or None
+        Map of the PD that the card cannot carry; PD and grades pass through it, points do not.
+    challenger_report_ : ChallengerReport or None
+        Card against bagged full trees on rows that neither has seen; None unless asked for.
 
     Examples
     --------
@@ -121,6 +129,7 @@ class ClientScorer(CardViews, ClassifierMixin, BaseEstimator):  # type: ignore[m
         calibration: Calibration | None = "logistic",
         scale: ScoreScale | None = None,
         master_scale: MasterScale | None = None,
+        challenger: bool = False,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.method = method
@@ -133,6 +142,7 @@ class ClientScorer(CardViews, ClassifierMixin, BaseEstimator):  # type: ignore[m
         self.calibration = calibration
         self.scale = scale
         self.master_scale = master_scale
+        self.challenger = challenger
         self.random_state = random_state
 
     def __sklearn_tags__(self) -> Any:
@@ -191,7 +201,6 @@ class ClientScorer(CardViews, ClassifierMixin, BaseEstimator):  # type: ignore[m
         self.pillars_ = feature_pillars(list(rows.X.columns), pillars)
         self.base_rate_ = float(np.average(rows.y, weights=rows.weight))
         learned = learn_card(settings, rows)
-        self._set_card(learned.card)
         self.calibration_, self.report_ = learned.calibration, learned.report
         self.summary_: dict[str, Any] = {
             "rows": len(rows.y),
@@ -200,7 +209,8 @@ class ClientScorer(CardViews, ClassifierMixin, BaseEstimator):  # type: ignore[m
         }
         if self.report_ is not None:
             self.summary_ |= self.report_.to_dict()
-        self._reference = ReasonReference.measure(unrefused(learned.card), rows.X, rows.weight)
+        self._take(learned.card, ReasonReference.measure(unrefused(learned.card), rows.X, rows.weight))
+        self.challenger_report_ = challenge(settings, rows) if self.challenger else None
         return self
 
     def _settings(self) -> CardSettings:
@@ -224,12 +234,6 @@ class ClientScorer(CardViews, ClassifierMixin, BaseEstimator):  # type: ignore[m
             seed=int(check_random_state(self.random_state).randint(2**31 - 1)),
         )
 
-    def _set_card(self, card: AdditiveCard) -> None:
-        self.card_ = card
-        self.scale_ = self.scale or ScoreScale()
-        self.master_scale_ = self.master_scale or MasterScale()
-        self.base_points_ = float(self.scale_.points_from_log_odds(card.intercept[0]))
-
     # ---- scoring -------------------------------------------------------------------------------------
 
     def decision_function(self, X: pd.DataFrame) -> NDArray[np.float64]:
@@ -239,13 +243,14 @@ class ClientScorer(CardViews, ClassifierMixin, BaseEstimator):  # type: ignore[m
 
     def predict_proba(self, X: pd.DataFrame) -> NDArray[np.float64]:
         """Return the probabilities of good and of bad: shape (n, 2)."""
-        bad = expit(self.decision_function(X))
+        bad = self._pd(self.decision_function(X))
         return np.column_stack([1 - bad, bad])
 
     def predict(self, X: pd.DataFrame) -> NDArray[Any]:
         """Return the likelier class of each row: shape (n,)."""
         log_odds = self.decision_function(X)
-        return np.asarray(self.classes_[(log_odds > 0).astype(int)])
+        bad = log_odds > 0 if self.pd_map_ is None else self._pd(log_odds) > 0.5
+        return np.asarray(self.classes_[bad.astype(int)])
 
     def points(self, X: pd.DataFrame, rounded: bool = False) -> pd.Series:
         """Return the points of each row, higher is better: Series on X's index, named "points".
@@ -269,7 +274,7 @@ class ClientScorer(CardViews, ClassifierMixin, BaseEstimator):  # type: ignore[m
         """Return the grade of each row's probability of default: Series on X's index, named "grade"."""
         frame = self._frame(X)
         log_odds = self.card_.decision(frame)
-        return self.master_scale_.grade(pd.Series(expit(log_odds.to_numpy()), index=log_odds.index))
+        return self.master_scale_.grade(pd.Series(self._pd(log_odds.to_numpy()), index=log_odds.index))
 
     def pillar_points(self, X: pd.DataFrame) -> pd.DataFrame:
         """Return the points of each pillar: columns financial, credit, market, relationship, other.
@@ -346,7 +351,7 @@ class ClientScorer(CardViews, ClassifierMixin, BaseEstimator):  # type: ignore[m
         columns = dict(zip(self.card_.scored_features, parts.T, strict=True))
         pillars = pillar_totals(columns, self.pillars_, self.scale_.factor)
         reasons = reason_frame(pd.DataFrame(parts, index=index, columns=list(columns)), reference, n)
-        bad = expit(log_odds)
+        bad = self._pd(log_odds)
         figures = {
             "pd": bad,
             "points": self.scale_.points_from_log_odds(log_odds),
@@ -376,7 +381,7 @@ class ClientScorer(CardViews, ClassifierMixin, BaseEstimator):  # type: ignore[m
         codes = self.card_.codes_one(values)
         log_odds = self.card_.decision_codes_one(codes)[0]
         parts = self.card_.explain_codes_one(codes)
-        probability = float(expit(log_odds))
+        probability = float(self._pd(log_odds))
         return {
             "pd": probability,
             "points": float(self.scale_.points_from_log_odds(log_odds)),
@@ -400,6 +405,8 @@ class ClientScorer(CardViews, ClassifierMixin, BaseEstimator):  # type: ignore[m
             "calibration": dict(self.calibration_),
             "summary": dict(self.summary_),
             "reference": self._reference.to_state(),
+            "pd_map": None if self.pd_map_ is None else self.pd_map_.to_state(),
+            "challenger": None if self.challenger_report_ is None else self.challenger_report_.to_dict(),
         }
 
     @classmethod
@@ -419,7 +426,9 @@ class ClientScorer(CardViews, ClassifierMixin, BaseEstimator):  # type: ignore[m
         return scorer
 
     def _restore(self, state: Mapping[str, Any]) -> None:
-        self._set_card(AdditiveCard.from_state(state["card"]))
+        reference = ReasonReference.from_state(state["reference"])
+        self._take(AdditiveCard.from_state(state["card"]), reference)
+        self.pd_map_ = pd_map_from_state(state["pd_map"])
         self.classes_ = np.array(state["classes"])
         self.feature_names_in_ = np.array(self.card_.features, dtype=object)
         self.n_features_in_ = len(self.card_.features)
@@ -429,4 +438,5 @@ class ClientScorer(CardViews, ClassifierMixin, BaseEstimator):  # type: ignore[m
         self.calibration_ = dict(state["calibration"])
         self.summary_ = dict(state["summary"])
         self.report_ = None
-        self._reference = ReasonReference.from_state(state["reference"])
+        told = state["challenger"]
+        self.challenger_report_ = None if told is None else ChallengerReport.from_dict(told)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from scipy.special import expit
 from sklearn.utils.validation import check_is_fitted
 
 from ._details import reason_details
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from clientscore.additive import AdditiveCard
-    from clientscore.scale import ScoreScale
+    from clientscore.scale import MasterScale, ScoreScale
 
+    from ._calibration import PDMap
     from ._points import RoundingReport
     from ._reasons import ReasonMethod, ReasonReference
 
@@ -28,15 +30,21 @@ class CardViews:
 
     card_: AdditiveCard
     scale_: ScoreScale
+    master_scale_: MasterScale
     pillars_: dict[str, str]
     feature_names_in_: Any
     _named: bool
     _reference: ReasonReference
+    pd_map_: PDMap | None
     reasons: Callable[..., pd.DataFrame]  # of the scorer
 
     def _frame(self, X: Any) -> pd.DataFrame:
         check_is_fitted(self, "card_")
         return scoring_frame(X, list(self.feature_names_in_), self._named)
+
+    def _pd(self, log_odds: Any) -> Any:
+        """Return the PD of log-odds of the card, through the map where there is one."""
+        return expit(log_odds) if self.pd_map_ is None else self.pd_map_.pd(log_odds)
 
     def reason_frame(
         self,
@@ -74,7 +82,7 @@ class CardViews:
         >>> scorer = ClientScorer(method="woe").fit(X, (X["dpd_max_3m"] > 0) & (X.index % 2 > 0))
         >>> told = scorer.reason_frame(X.head(3))
         >>> told[["code", "text_zh", "value", "row"]].to_dict("records")
-        [{'code': 'dpd_max_3m', 'text_zh': '近3个月最长逾期天数', 'value': 60.0, 'row': '> 30'}]
+        [{'code': 'dpd_max_3m', 'text_zh': '近三个月最长逾期天数', 'value': 60.0, 'row': '(30, 60]'}]
         """
         frame = self._frame(X)
         codes = self.reasons(frame, n, method, cutoff_points)
