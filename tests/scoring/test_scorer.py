@@ -4,10 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
-from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.preprocessing import StandardScaler
 
 from clientscore.exceptions import BundleFormatError, DataError, InvalidParameterError, MissingColumnError
 from clientscore.scale import MasterScale, ScoreScale
@@ -44,13 +42,6 @@ def fitted(request, data):
 @pytest.fixture(scope="module")
 def boosted(data):
     return ClientScorer(**FAST).fit(*data)
-
-
-@parametrize_with_checks(
-    [ClientScorer(method="woe"), ClientScorer(n_bags=2, max_rounds=60, random_state=0)],
-)
-def test_the_common_checks_of_estimators(estimator, check):
-    check(estimator)
 
 
 # ---- probabilities and points ----------------------------------------------------------------------------
@@ -390,16 +381,6 @@ def test_state_keeps_scales_and_pairs(data):
     copy = ClientScorer.from_state(scorer.to_state())
     assert copy.get_params() == scorer.get_params()
     assert copy.points(X).equals(scorer.points(X))
-
-
-def test_it_works_with_the_tools_of_scikit_learn(data):
-    X, y = data
-    scorer = ClientScorer(method="woe")
-    assert cross_val_score(scorer, X, y, cv=3, scoring="roc_auc").min() > 0.75
-    pipeline = make_pipeline(FunctionTransformer(lambda frame: frame.drop(columns="noise")), scorer)
-    assert pipeline.fit(X, y).predict_proba(X).shape == (len(X), 2)
-    changed = clone(scorer).set_params(calibration=None, n_bags=2)
-    assert (changed.calibration, changed.n_bags, scorer.n_bags) == (None, 2, 4)
 
 
 def test_classes_may_be_words(data):
