@@ -29,8 +29,8 @@ from clientscore.scoring import ClientScorer
 NUMBERS = ["interest_cover", "dpd_max_3m", "noise"]
 
 
-# No failure is expected. For "boosted" the check that a weight equals a repetition passes because its rows are
-# too few for a tree; what holds of more rows stands below.
+# No failure is expected. For "boosted" the check that a weight equals a repetition passes because its rows
+# are too few for a tree; what holds of more rows stands below.
 @parametrize_with_checks(
     [ClientScorer(method="woe"), ClientScorer(n_bags=2, max_rounds=60, random_state=0)],
 )

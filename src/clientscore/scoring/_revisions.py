@@ -90,6 +90,7 @@ class CardRevisions(CardViews):
 
         Examples
         --------
+        >>> import pandas as pd
         >>> from clientscore.scoring import ClientScorer
         >>> X = pd.DataFrame({"dpd_max_3m": [0.0, 0.0, 60.0] * 200})
         >>> y = (X["dpd_max_3m"] > 0) & (X.index % 2 > 0)
@@ -142,6 +143,21 @@ class CardRevisions(CardViews):
         Returns
         -------
         ClientScorer
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from clientscore.scoring import ClientScorer
+        >>> class Halved:
+        ...     def pd(self, log_odds):
+        ...         return 0.5 / (1 + np.exp(-log_odds))
+        ...     def to_state(self):
+        ...         return {"kind": "halved"}
+        >>> X = pd.DataFrame({"dpd_max_3m": [0.0, 0.0, 60.0] * 200})
+        >>> scorer = ClientScorer(method="woe").fit(X, (X["dpd_max_3m"] > 0) & (X.index % 2 > 0))
+        >>> halved = scorer.with_pd_map(Halved())
+        >>> bool(halved.points(X).equals(scorer.points(X))), float(halved.predict_proba(X)[:, 1].max()) < 0.5
+        (True, True)
         """
         check_is_fitted(self, "card_")
         if pd_map is not None and not isinstance(pd_map, PDMap):
@@ -173,6 +189,16 @@ class CardRevisions(CardViews):
         ------
         InvalidParameterError
             If the card has several outputs, another link, or features the scorer does not know.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from clientscore.scoring import ClientScorer
+        >>> X = pd.DataFrame({"dpd_max_3m": [0.0, 0.0, 60.0] * 200})
+        >>> scorer = ClientScorer(method="woe").fit(X, (X["dpd_max_3m"] > 0) & (X.index % 2 > 0))
+        >>> milder = scorer.with_card(scorer.card_.recalibrated(slope=0.5), X)
+        >>> bool(milder.points(X).std() < scorer.points(X).std())
+        True
         """
         check_is_fitted(self, "card_")
         _check_card(card, list(self.feature_names_in_))
@@ -220,6 +246,8 @@ class CardRevisions(CardViews):
 
         Examples
         --------
+        >>> import numpy as np
+        >>> import pandas as pd
         >>> from clientscore.additive import AdditiveCard, FeatureBins, Term
         >>> from clientscore.scoring import ClientScorer
         >>> bins = (FeatureBins("roa", "number", edges=(0.0,)),)

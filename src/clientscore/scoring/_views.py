@@ -130,6 +130,16 @@ class CardViews:
         -------
         RoundingReport
             rows, bound, largest and mean absolute error in points; ``.frame()``: the largest by term.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from clientscore.scoring import ClientScorer
+        >>> X = pd.DataFrame({"dpd_max_3m": [0.0, 0.0, 60.0] * 200})
+        >>> scorer = ClientScorer(method="woe").fit(X, (X["dpd_max_3m"] > 0) & (X.index % 2 > 0))
+        >>> report = scorer.rounding_report(X)
+        >>> report.largest <= report.bound <= 1.0
+        True
         """
         frame = self._frame(X)
         return rounding_report(self.card_, self.scale_, self.card_.encode(frame))
@@ -146,6 +156,16 @@ class CardViews:
         -------
         DataFrame, one row a feature
             Columns rows, missing, special, unseen, below, above, declared.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from clientscore.scoring import ClientScorer
+        >>> X = pd.DataFrame({"dpd_max_3m": [0.0, 0.0, 60.0] * 200})
+        >>> scorer = ClientScorer(method="woe").fit(X, (X["dpd_max_3m"] > 0) & (X.index % 2 > 0))
+        >>> odd = pd.DataFrame({"dpd_max_3m": [0.0, None, 400.0]})
+        >>> scorer.row_counts(odd)[["rows", "missing", "above"]].iloc[0].tolist()
+        [3, 1, 1]
         """
         frame = self._frame(X)
         return self.card_.row_counts(frame)
