@@ -11,6 +11,7 @@
 :class:`FeatureRule`      what people decide about a feature: direction, codes, range, odd values
 :func:`learn_boosted`     bagged boosting of depth 2, folded without loss, purified
 :func:`learn_woe`         weight of evidence over bins from an exact dynamic program, logistic
+:func:`bag_trees`         full trees over the same bins: no card, what a card is measured against
 ========================  ==========================================================================
 """
 
@@ -23,16 +24,19 @@ from ._feature_rule import FeatureRule
 from ._fit_bins import fit_bins
 from ._report import BoostReport
 from ._term import Term
+from ._trees import BaggedTrees, bag_trees
 from ._woe import learn_woe
 from ._woe_report import WoeReport
 
 __all__ = [
     "AdditiveCard",
+    "BaggedTrees",
     "BoostReport",
     "FeatureBins",
     "FeatureRule",
     "Term",
     "WoeReport",
+    "bag_trees",
     "encode",
     "fit_bins",
     "learn_boosted",

@@ -97,7 +97,8 @@ class BoostSettings:
     learning_rate: float
     feature_fraction: float
     min_rows_leaf: int
-    depth: int = 2
+    depth: int = 2  # -1: as deep as the leaves allow
+    leaves: int | None = None  # None: all that the depth allows
     monotone: tuple[int, ...] | None = None
     pairs: tuple[tuple[int, int], ...] | None = None  # allowed pairs; None for all
 
@@ -253,7 +254,7 @@ def _params(design: Design, settings: BoostSettings, seed: int) -> dict[str, Any
         "metric": _METRICS[design.objective],
         "learning_rate": settings.learning_rate,
         "max_depth": settings.depth,
-        "num_leaves": 2**settings.depth,
+        "num_leaves": settings.leaves or 2**settings.depth,
         "min_data_in_leaf": settings.min_rows_leaf,
         # With few features a small fraction would leave no pair to find.
         "feature_fraction": max(settings.feature_fraction, min(1.0, 8 / n_features)),
@@ -264,7 +265,7 @@ def _params(design: Design, settings: BoostSettings, seed: int) -> dict[str, Any
         params["num_class"] = design.n_classes
     if settings.monotone is not None and any(settings.monotone):
         params["monotone_constraints"] = list(settings.monotone)
-    if settings.pairs is not None and settings.depth > 1:
+    if settings.pairs is not None and settings.depth != 1:
         single = [[j] for j in range(n_features)]
         params["interaction_constraints"] = [*map(list, settings.pairs), *single]
     return params

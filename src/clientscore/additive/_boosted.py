@@ -83,7 +83,8 @@ def learn_boosted(
         those.  "auto": every pair where one bag uses at most 400, else as for K = 400; then terms are dropped
         and the others rescaled by the garrote (`_garrote.py`): the fewest pairs whose cross-validated loss
         is within one standard error (of the paired difference, by client) of the best, which is at most that
-        of all pairs.  `report.curve` keeps the candidates.  Terms of monotone features are neither dropped
+        of all pairs; unless bags trained anew on the 20 strongest pairs alone are cross-validated better.
+        `report.curve` keeps the candidates.  Terms of monotone features are neither dropped
         nor rescaled.  For "multiclass", or where too few rows are held out, "auto" drops the weakest tables
         while the spread of all that is dropped stays below about 1 % of the score's.
     monotone : mapping of str to {"increasing", "decreasing"}, default None

@@ -151,7 +151,7 @@ class _Moments:
 
     def __init__(self, held: HeldOut) -> None:
         decision = held.decision(np.ones(held.values.shape[1]))
-        weight = held.weight / held.weight.mean()
+        weight = held.weight  # a weight counts like that many rows
         if held.binary:
             p = np.exp(-np.logaddexp(0, -decision))
             slope, curvature = held.y - p, p * (1 - p)

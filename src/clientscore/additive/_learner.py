@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from ._bagged import CardBags
     from ._bags import Bag, BoostSettings
     from ._bins import FeatureBins
     from ._card_data import Link
@@ -37,6 +36,7 @@ _LINKS: dict[str, Link] = {"binary": "logit", "multiclass": "multilogit", "regre
 _COUNT_ROWS = 50_000  # rows that weigh the cells of a pair
 _AUTO_PAIRS = 400  # beyond this many pairs "auto" screens them on one bag
 _AUTO_SPREAD = 0.01  # without held-out rows "auto" drops tables whose joint spread is below this share
+_REFIT_PAIRS = 20  # pairs of the shorter card that "auto" trains anew and compares
 _GARROTE_ROWS = 20  # fewest bads, and goods, held out for the garrote to learn from
 _NOISE_ROWS = 4_000  # rows that weigh how far bags lie apart
 _GARROTE_VALUES = 40_000_000  # most values held in memory at once; fewer rows beyond
@@ -98,8 +98,34 @@ class Learner:
             if chosen is not None:
                 settings, bags, screened = replace(settings, pairs=chosen), [], True
         bags += train_bags(self.design, held[len(bags) :], settings, seeds[len(bags) :])
-        shorten: Shorten = "keep" if interactions == "all" else "rescale"
-        return self.finish(bags, "drop" if interactions == "auto" else shorten, screened=screened)
+        if interactions == "auto":
+            found = self.finish(bags, "drop", screened=screened)
+            return self._or_refit(found, settings, held, seeds)
+        return self.finish(bags, "keep" if interactions == "all" else "rescale", screened=screened)
+
+    def _or_refit(
+        self,
+        found: tuple[AdditiveCard, BoostReport],
+        settings: BoostSettings,
+        held: Sequence[NDArray[np.bool_]],
+        seeds: Sequence[int],
+    ) -> tuple[AdditiveCard, BoostReport]:
+        """Return the card found, or one of the strongest pairs alone where that is cross-validated better."""
+        report = found[1]
+        if report.curve is None or len(report.pairs) <= _REFIT_PAIRS:
+            return found
+        place = {one.name: j for j, one in enumerate(self.bins)}
+        few = report.pairs[["feature_1", "feature_2"]].head(_REFIT_PAIRS).itertuples(index=False)
+        pairs = tuple(sorted((place[first], place[second]) for first, second in few))
+        bags = train_bags(self.design, held, replace(settings, pairs=pairs), seeds)
+        other = self.finish(bags, "rescale", screened=True)
+        curves = [one.curve for one in (report, other[1]) if one.curve is not None]
+        best = [float(curve.loc[curve["chosen"], "loss"].iloc[0]) for curve in curves]
+        refit = len(best) == 2 and best[1] < best[0]
+        curve = pd.concat([one.assign(refit=k > 0) for k, one in enumerate(curves)], ignore_index=True)
+        curve["chosen"] &= curve["refit"] == refit
+        card, told = other if refit else found
+        return card, replace(told, curve=curve)
 
     def _pair_limit(self, interactions: Any) -> int | None:
         if interactions == "auto":
@@ -200,23 +226,13 @@ class Learner:
             rows = np.concatenate([one.held for one in bags])
         report = self._report(whole, factors, rows, decision)
         card = self._card(whole.intercept.mean(axis=0), kept)
-        apart = card_bags(whole.intercept, kept)
         return card, replace(
             report,
             rounds=tuple(one.rounds for one in bags),
             screened=screened,
             curve=None if rescaling is None else rescaling.curve,
-            bags=apart,
-            noise_ratio=self._noise_ratio(card, apart),
+            bags=card_bags(whole.intercept, kept),
         )
-
-    def _noise_ratio(self, card: AdditiveCard, apart: CardBags) -> float:
-        """Return the variance of one bag around the card over that of the card, on a sample of rows."""
-        rows = self._sample[:: max(len(self._sample) // _NOISE_ROWS, 1)]
-        codes, weight = self.codes[rows], self.weight[rows]
-        noise = np.average(np.square(apart.deviations(codes)).mean(axis=1), axis=0, weights=weight)
-        signal = np.square(_spread(card.decision_codes(codes).reshape(len(rows), -1), weight))
-        return float(max(np.divide(noise, signal, out=np.zeros_like(noise), where=signal > 0)))
 
     def _card(self, intercept: NDArray[np.float64], tables: Sequence[BaggedTable]) -> AdditiveCard:
         names = [one.name for one in self.bins]

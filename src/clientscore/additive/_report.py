@@ -39,13 +39,10 @@ class BoostReport:
         Whether pairs were chosen on one bag and the card refitted with them.
     curve : DataFrame or None
         What a shorter card costs, one line a candidate: pull, price, pairs, terms, loss (cross-validated),
-        over_best, standard_error, chosen; None where terms were not rescaled.
+        over_best, standard_error, chosen, refit (whether the bags were trained anew on the strongest pairs);
+        None where terms were not rescaled.
     bags : CardBags or None
         How far each bag lies from the card.
-    noise_ratio : float
-        Variance of one bag's decision around the card's, over the variance of the card's, on training rows
-        (largest over outputs).  Out-of-bag decisions come from one bag: a slope fitted on them is too small
-        for the card by the factor 1 + noise_ratio.
     """
 
     out_of_bag: NDArray[np.float64]
@@ -58,7 +55,6 @@ class BoostReport:
     screened: bool
     curve: pd.DataFrame | None = None
     bags: CardBags | None = None
-    noise_ratio: float = 0.0
 
     def frame(self) -> pd.DataFrame:
         """Return the pairs, strongest first."""

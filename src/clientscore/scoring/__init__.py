@@ -1,7 +1,19 @@
-"""Scoring: the probability that a client turns bad, as points with reasons."""
+"""Scoring: the probability that a client turns bad, as points with reasons.
+
+::
+
+    X, y --fit--> ClientScorer --points, reasons, grade--> what the desk sees
+                       |
+                       +-- points_table, reason_frame, row_counts, check_inputs: why, and on which inputs
+                       +-- recalibrate, with_card, with_pd_map: a new scorer; the old one stays as it is
+                       +-- challenger_report_: what full trees would have gained
+"""
 
 from __future__ import annotations
 
+from ._calibration import PDMap
+from ._challenger import ChallengerReport, Comparison
+from ._points import RoundingReport
 from ._reasons import reason_text
 from ._rejects import (
     Augmented,
@@ -15,8 +27,12 @@ from ._scorer import ClientScorer
 
 __all__ = [
     "Augmented",
+    "ChallengerReport",
     "ClientScorer",
+    "Comparison",
+    "PDMap",
     "RejectSensitivity",
+    "RoundingReport",
     "reason_text",
     "reject_fuzzy",
     "reject_hard_cutoff",

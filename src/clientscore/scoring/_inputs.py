@@ -12,6 +12,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from clientscore.catalogue import PILLARS, pillar_of
 from clientscore.exceptions import DataError, InvalidParameterError
 
+from ._arrow import frame_from_arrow, is_arrow
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -19,7 +21,12 @@ if TYPE_CHECKING:
 
 
 def feature_frame(X: Any) -> tuple[pd.DataFrame, bool]:
-    """Return X as a frame with text names, and whether it had names; columns of an array are x0, x1, ..."""
+    """Return X as a frame with text names, and whether it had names; columns of an array are x0, x1, ...
+
+    Frames of other libraries come through Arrow.
+    """
+    if not isinstance(X, pd.DataFrame) and is_arrow(X):
+        return frame_from_arrow(X), True
     if isinstance(X, pd.DataFrame):
         if all(isinstance(name, str) for name in X.columns):
             return X, True
@@ -50,15 +57,15 @@ def scoring_frame(X: Any, names: Sequence[str], named: bool) -> pd.DataFrame:
 
 
 def binary_target(
-    X: pd.DataFrame, y: Any, named: bool
+    X: pd.DataFrame, y: Any, indexed: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[Any]]:
     """Return y as 0 and 1, which rows know it, and the two classes; the greater class is the bad one.
 
-    Rows of an array (`named` is false) have no index: y goes with them by place.
+    Rows of an array or of another library (`indexed` is false) have no index: y goes with them by place.
     """
     if y is None:
         raise DataError("requires y to be passed, but the target y is None.")
-    if named and isinstance(y, pd.Series) and len(y) == len(X) and not y.index.equals(X.index):
+    if indexed and isinstance(y, pd.Series) and len(y) == len(X) and not y.index.equals(X.index):
         raise DataError("y must stand on X's index, in the same order. Give y.loc[X.index].")
     values = np.asarray(column_or_1d(y, warn=True))
     if len(values) != len(X):
@@ -89,16 +96,14 @@ def binary_target(
     return target, known, classes
 
 
-def check_events(target: NDArray[np.float64], min_events: int) -> None:
-    """Raise unless each class has at least `min_events` rows."""
+def check_both_classes(target: NDArray[np.float64]) -> None:
+    """Raise unless each class has a row."""
     bads = int(target.sum())
-    fewest = min(bads, len(target) - bads)
-    if fewest < min_events:
-        word = "bad" if bads <= len(target) - bads else "good"
-        one = " Rows of weight zero do not count; only one class is left." if fewest == 0 else ""
+    if bads in (0, len(target)):
+        word = "good" if bads else "bad"
         raise DataError(
-            f"y must hold at least {min_events} rows of each class (min_events); "
-            f"got {fewest} {word} of {len(target)} sample(s).{one}"
+            f"y must hold both classes; no {word} row is left of {len(target)} sample(s). "
+            "Rows of weight zero do not count; only one class is left."
         )
 
 
@@ -137,3 +142,8 @@ def feature_pillars(names: Sequence[str], pillars: Mapping[str, str] | None) -> 
     if faults:
         raise InvalidParameterError("pillars must map features to pillars.", faults)
     return {name: given.get(name, pillar_of(name)) for name in names}
+
+
+def day_text(date: Any) -> str:
+    """Return a date of the level as_of as text, without a time of day."""
+    return str(date.date() if isinstance(date, pd.Timestamp) else date)

@@ -6,35 +6,31 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from clientscore._checks import check_integer, check_interval, check_option
-from clientscore.additive import AdditiveCard, encode, fit_bins, learn_boosted, learn_woe
-from clientscore.exceptions import BundleFormatError, DataError, InvalidParameterError
+from clientscore.additive import AdditiveCard, BoostReport
+from clientscore.exceptions import BundleFormatError, InvalidParameterError
 from clientscore.scale import MasterScale, ScoreScale
 
-from ._calibration import Calibration, calibration_of
-from ._inputs import (
-    binary_target,
-    check_events,
-    client_groups,
-    feature_frame,
-    feature_pillars,
-    row_weights,
-    scoring_frame,
-)
+from ._calibration import Calibration, pd_map_from_state
+from ._challenger import ChallengerReport, challenge
+from ._fit import CardSettings, directions_of, learn_card, read_rows, unrefused
+from ._inputs import feature_pillars
 from ._pillars import pillar_totals
+from ._points import points_card
 from ._reasons import ReasonReference, reason_frame, reason_list
+from ._revisions import CardRevisions
+from ._state import parameters_from_state, parameters_to_state
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
-    from clientscore.additive import BoostReport, WoeReport
+    from clientscore.additive import FeatureRule
 
     from ._reasons import ReasonMethod
 
@@ -43,7 +39,7 @@ Method = Literal["boosted", "woe"]
 _MAX_REASONS = 4
 
 
-class ClientScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class ClientScorer(CardRevisions, ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Probability of default as an additive card: points, pillars, reasons, grades.
 
     The log-odds of bad are an intercept plus one looked-up value a feature (and a pair of features, method
@@ -58,21 +54,28 @@ class ClientScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         Pairs of features, method "boosted"; see :func:`clientscore.additive.learn_boosted`.
     monotone : mapping of str to {"increasing", "decreasing"}, default None
         Direction in which the log-odds of bad must move with a feature.
-    n_bags : int, default 4
+    rules : mapping of str to FeatureRule, default None
+        What people decide about a feature: direction, special codes, range, and what missing, special, unseen
+        and out-of-range values score; see :class:`clientscore.additive.FeatureRule`.
+    n_bags : int, default 7
         Bags, method "boosted".
     max_rounds : int, default 1000
         Most boosting rounds of a bag, method "boosted".
     max_bins : int, default 63
-        Most bins of a feature, method "boosted"; "woe" starts from at most 20 and merges them into at most 8.
-    calibration : {"logistic", "mean"} or None, default "logistic"
-        On out-of-bag log-odds, method "boosted": intercept and slope ("mean" where fewer than 50 bads or
-        goods are out of bag), intercept only, or none.  "woe" is calibrated by its own logistic regression.
+        Most bins of a feature, method "boosted"; "woe" merges at most 50 into at most 12.
+    calibration : {"auto", "mean", "logistic", "beta", "isotonic"} or None, default "auto"
+        On out-of-bag log-odds, method "boosted": intercept, intercept and slope (both folded into the card),
+        or a map of the PD beside the card; "auto" takes the simplest within one standard error of the best
+        on the latest date, or in folds by client; "mean" where fewer than 50 bads or goods are out of bag.
+        "woe" is calibrated by its own logistic regression.
     scale : ScoreScale, default None
         Points; None for 600 points at odds 50 : 1, 20 to double.
     master_scale : MasterScale, default None
         Grades; None for nine grades, R1 to R9.
-    min_events : int, default 1
-        Fewest rows of each class, bad and good, that fit accepts.
+    challenger : bool, default False
+        Whether to fit bagged full trees beside the card and report what interpretability costs, in
+        `challenger_report_`: out of time by the level as_of of X's index, else on five folds; about six more
+        fits.
     random_state : int or RandomState, default None
         Seed of bags; None draws one.
 
@@ -97,7 +100,11 @@ class ClientScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
     summary_ : dict
         rows, events, rows left out because y was missing, and what boosting reported.
     report_ : BoostReport, WoeReport or None
-        Full report of the method; None for a scorer that was loaded.
+        Full report of learning; None for a scorer that was loaded.
+    pd_map_ : PDMap or None
+        Map of the PD that the card cannot carry; PD and grades pass through it, points do not.
+    challenger_report_ : ChallengerReport or None
+        Card against bagged full trees on rows that neither has seen; None unless asked for.
 
     Examples
     --------
@@ -117,25 +124,27 @@ class ClientScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         method: Method = "boosted",
         interactions: str | int | Sequence[tuple[str, str]] = "auto",
         monotone: Mapping[str, str] | None = None,
-        n_bags: int = 4,
+        rules: Mapping[str, FeatureRule] | None = None,
+        n_bags: int = 7,
         max_rounds: int = 1000,
         max_bins: int = 63,
-        calibration: Calibration | None = "logistic",
+        calibration: Calibration | None = "auto",
         scale: ScoreScale | None = None,
         master_scale: MasterScale | None = None,
-        min_events: int = 1,
+        challenger: bool = False,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.method = method
         self.interactions = interactions
         self.monotone = monotone
+        self.rules = rules
         self.n_bags = n_bags
         self.max_rounds = max_rounds
         self.max_bins = max_bins
         self.calibration = calibration
         self.scale = scale
         self.master_scale = master_scale
-        self.min_events = min_events
+        self.challenger = challenger
         self.random_state = random_state
 
     def __sklearn_tags__(self) -> Any:
@@ -180,112 +189,55 @@ class ClientScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         Raises
         ------
         InvalidParameterError
-            If a parameter lies outside its rule.
+            If a parameter lies outside its rule, or a rule contradicts `monotone`.
         DataError
-            If X holds infinity, or y fewer than `min_events` of a class.
+            If X holds infinity, or y not both classes.
         """
-        self._check_parameters()
-        frame, named = feature_frame(X)
-        if not len(frame) or not frame.shape[1]:
-            raise DataError(
-                f"Found array with {len(frame)} sample(s) and {frame.shape[1]} feature(s) "
-                f"(shape={frame.shape}) while a minimum of 1 is required."
-            )
-        target, known, classes = binary_target(frame, y, named)
-        weight = row_weights(sample_weight, len(frame))
-        used = known if weight is None else known & (weight > 0)
-        groups = client_groups(frame, groups)
-        frame, target = frame[used], target[used]
-        weight = None if weight is None else weight[used]
-        groups = None if groups is None else np.asarray(groups)[used]
-        check_events(target, self.min_events)
-
-        self.classes_ = classes
-        self.feature_names_in_ = np.array(list(frame.columns), dtype=object)
-        self.n_features_in_ = frame.shape[1]
-        self._named = named
-        self.pillars_ = feature_pillars(list(frame.columns), pillars)
-        self.base_rate_ = float(np.average(target, weights=weight))
+        settings = self._settings()
+        read = read_rows(X, y, sample_weight, groups)
+        rows = read.rows
+        self.classes_ = read.classes
+        self.feature_names_in_ = np.array(list(rows.X.columns), dtype=object)
+        self.n_features_in_ = rows.X.shape[1]
+        self._named = read.named
+        self.pillars_ = feature_pillars(list(rows.X.columns), pillars)
+        self.base_rate_ = float(np.average(rows.y, weights=rows.weight))
+        learned = learn_card(settings, rows)
+        self.calibration_, self.report_ = learned.calibration, learned.report
         self.summary_: dict[str, Any] = {
-            "rows": len(frame),
-            "events": int(target.sum()),
-            "rows_without_y": int((~known).sum()),
+            "rows": len(rows.y),
+            "events": int(rows.y.sum()),
+            "rows_without_y": read.rows_without_y,
         }
-        card = self._learn(frame, target, weight, groups)
-        self._set_card(card)
-        self._reference = ReasonReference.measure(card, frame, weight)
+        if isinstance(self.report_, BoostReport):
+            self.summary_ |= self.report_.to_dict()
+        self._take(learned.card, ReasonReference.measure(unrefused(learned.card), rows.X, rows.weight))
+        self.pd_map_ = learned.pd_map
+        self.challenger_report_ = challenge(settings, rows) if self.challenger else None
         return self
 
-    def _check_parameters(self) -> None:
+    def _settings(self) -> CardSettings:
+        """Return the checked settings of learning, the seed drawn."""
         check_option("method", self.method, Method)
         if self.calibration is not None:
             check_option("calibration", self.calibration, Calibration)
-        check_integer("min_events", self.min_events, low=1)
         for name, kind in (("scale", ScoreScale), ("master_scale", MasterScale)):
             value = getattr(self, name)
             if value is not None and not isinstance(value, kind):
                 raise InvalidParameterError(f"{name} must be a {kind.__name__} or None; got {value!r}.")
-
-    def _learn(
-        self,
-        X: pd.DataFrame,
-        y: NDArray[np.float64],
-        weight: NDArray[np.float64] | None,
-        groups: NDArray[Any] | None,
-    ) -> AdditiveCard:
-        """Return the calibrated card."""
-        if self.method == "woe":
-            self.calibration_: dict[str, Any] = {
-                "method": "own",
-                "intercept": 0.0,
-                "slope": 1.0,
-                "rows": len(y),
-            }
-            card, woe_report = learn_woe(X, y, sample_weight=weight, monotone=self.monotone or "auto_shape")
-            self.report_: BoostReport | WoeReport | None = woe_report
-            return card
-        bins = fit_bins(X, max_bins=self.max_bins, weight=weight)
-        codes = encode(bins, X)
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        card, report = learn_boosted(
-            codes,
-            bins,
-            y,
-            sample_weight=weight,
-            groups=groups,
+        return CardSettings(
+            method=self.method,
+            interactions=self.interactions,
+            monotone=directions_of(self.monotone, self.rules),
+            rules=self.rules or {},
             n_bags=self.n_bags,
             max_rounds=self.max_rounds,
-            interactions=self.interactions,  # type: ignore[arg-type]  # scikit-learn keeps what was given
-            monotone=self.monotone,
-            random_state=seed,
+            max_bins=self.max_bins,
+            calibration=self.calibration,
+            seed=int(check_random_state(self.random_state).randint(2**31 - 1)),
         )
-        self.report_ = report
-        self.summary_ |= report.to_dict()
-        return self._calibrated(card, codes, y, weight, report.out_of_bag)
-
-    def _calibrated(
-        self,
-        card: AdditiveCard,
-        codes: NDArray[Any],
-        y: NDArray[np.float64],
-        weight: NDArray[np.float64] | None,
-        raw: NDArray[np.float64],
-    ) -> AdditiveCard:
-        """Fold the calibration into the card and record it."""
-        self.calibration_ = calibration_of(self.calibration, raw, card.decision_codes(codes), y, weight)
-        return card.recalibrated(self.calibration_["intercept"], self.calibration_["slope"])
-
-    def _set_card(self, card: AdditiveCard) -> None:
-        self.card_ = card
-        self.scale_ = self.scale or ScoreScale()
-        self.master_scale_ = self.master_scale or MasterScale()
-        self.base_points_ = float(self.scale_.points_from_log_odds(card.intercept[0]))
 
     # ---- scoring -------------------------------------------------------------------------------------
-
-    def _frame(self, X: Any) -> pd.DataFrame:
-        check_is_fitted(self, "card_")
-        return scoring_frame(X, list(self.feature_names_in_), self._named)
 
     def decision_function(self, X: pd.DataFrame) -> NDArray[np.float64]:
         """Return the calibrated log-odds of bad: shape (n,)."""
@@ -294,17 +246,30 @@ class ClientScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
 
     def predict_proba(self, X: pd.DataFrame) -> NDArray[np.float64]:
         """Return the probabilities of good and of bad: shape (n, 2)."""
-        bad = expit(self.decision_function(X))
+        bad = self._pd(self.decision_function(X))
         return np.column_stack([1 - bad, bad])
 
     def predict(self, X: pd.DataFrame) -> NDArray[Any]:
         """Return the likelier class of each row: shape (n,)."""
         log_odds = self.decision_function(X)
-        return np.asarray(self.classes_[(log_odds > 0).astype(int)])
+        bad = log_odds > 0 if self.pd_map_ is None else self._pd(log_odds) > 0.5
+        return np.asarray(self.classes_[bad.astype(int)])
 
-    def points(self, X: pd.DataFrame) -> pd.Series:
-        """Return the points of each row, higher is better: Series on X's index, named "points"."""
+    def points(self, X: pd.DataFrame, rounded: bool = False) -> pd.Series:
+        """Return the points of each row, higher is better: Series on X's index, named "points".
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_rows, any number of columns)
+            Features by name.
+        rounded : bool, default False
+            Add up the whole points of the card's rows (dtype int64); see :meth:`rounding_report` for what
+            that costs.  PD and grade are never rounded.
+        """
         frame = self._frame(X)
+        if rounded:
+            whole = points_card(self.card_, self.scale_, rounded=True)
+            return whole.decision(frame).astype("int64")
         log_odds = self.card_.decision(frame)
         return self.scale_.points_from_log_odds(log_odds).rename("points")
 
@@ -312,7 +277,7 @@ class ClientScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         """Return the grade of each row's probability of default: Series on X's index, named "grade"."""
         frame = self._frame(X)
         log_odds = self.card_.decision(frame)
-        return self.master_scale_.grade(pd.Series(expit(log_odds.to_numpy()), index=log_odds.index))
+        return self.master_scale_.grade(pd.Series(self._pd(log_odds.to_numpy()), index=log_odds.index))
 
     def pillar_points(self, X: pd.DataFrame) -> pd.DataFrame:
         """Return the points of each pillar: columns financial, credit, market, relationship, other.
@@ -389,7 +354,7 @@ class ClientScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         columns = dict(zip(self.card_.scored_features, parts.T, strict=True))
         pillars = pillar_totals(columns, self.pillars_, self.scale_.factor)
         reasons = reason_frame(pd.DataFrame(parts, index=index, columns=list(columns)), reference, n)
-        bad = expit(log_odds)
+        bad = self._pd(log_odds)
         figures = {
             "pd": bad,
             "points": self.scale_.points_from_log_odds(log_odds),
@@ -419,7 +384,7 @@ class ClientScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         codes = self.card_.codes_one(values)
         log_odds = self.card_.decision_codes_one(codes)[0]
         parts = self.card_.explain_codes_one(codes)
-        probability = float(expit(log_odds))
+        probability = float(self._pd(log_odds))
         return {
             "pd": probability,
             "points": float(self.scale_.points_from_log_odds(log_odds)),
@@ -433,16 +398,8 @@ class ClientScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
     def to_state(self) -> dict[str, Any]:
         """Return the fitted scorer as JSON scalars, lists, dicts and numpy arrays."""
         check_is_fitted(self, "card_")
-        parameters = self.get_params(deep=False)
-        for name in ("scale", "master_scale"):
-            parameters[name] = None if parameters[name] is None else parameters[name].to_dict()
-        parameters["monotone"] = None if self.monotone is None else dict(self.monotone)
-        if not isinstance(self.interactions, str | int):
-            parameters["interactions"] = [list(pair) for pair in self.interactions]
-        seed = self.random_state
-        parameters["random_state"] = int(seed) if isinstance(seed, int | np.integer) else None
         return {
-            "parameters": parameters,
+            "parameters": parameters_to_state(self.get_params(deep=False)),
             "card": self.card_.to_state(),
             "classes": self.classes_.tolist(),
             "named": self._named,
@@ -451,6 +408,8 @@ class ClientScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
             "calibration": dict(self.calibration_),
             "summary": dict(self.summary_),
             "reference": self._reference.to_state(),
+            "pd_map": None if self.pd_map_ is None else self.pd_map_.to_state(),
+            "challenger": None if self.challenger_report_ is None else self.challenger_report_.to_dict(),
         }
 
     @classmethod
@@ -463,21 +422,16 @@ class ClientScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
             If `state` is not a scorer.
         """
         try:
-            parameters = dict(state["parameters"])
-            if parameters["scale"] is not None:
-                parameters["scale"] = ScoreScale.from_dict(parameters["scale"])
-            if parameters["master_scale"] is not None:
-                parameters["master_scale"] = MasterScale.from_dict(parameters["master_scale"])
-            if isinstance(parameters["interactions"], list):
-                parameters["interactions"] = [tuple(pair) for pair in parameters["interactions"]]
-            scorer = cls(**parameters)
+            scorer = cls(**parameters_from_state(state["parameters"]))
             scorer._restore(state)
         except (KeyError, TypeError, AttributeError) as error:
             raise BundleFormatError(f"The state is not that of a ClientScorer: {error!r}.") from error
         return scorer
 
     def _restore(self, state: Mapping[str, Any]) -> None:
-        self._set_card(AdditiveCard.from_state(state["card"]))
+        reference = ReasonReference.from_state(state["reference"])
+        self._take(AdditiveCard.from_state(state["card"]), reference)
+        self.pd_map_ = pd_map_from_state(state["pd_map"])
         self.classes_ = np.array(state["classes"])
         self.feature_names_in_ = np.array(self.card_.features, dtype=object)
         self.n_features_in_ = len(self.card_.features)
@@ -487,4 +441,5 @@ class ClientScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         self.calibration_ = dict(state["calibration"])
         self.summary_ = dict(state["summary"])
         self.report_ = None
-        self._reference = ReasonReference.from_state(state["reference"])
+        told = state["challenger"]
+        self.challenger_report_ = None if told is None else ChallengerReport.from_dict(told)

@@ -4,10 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
-from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.preprocessing import StandardScaler
 
 from clientscore.exceptions import BundleFormatError, DataError, InvalidParameterError, MissingColumnError
 from clientscore.scale import MasterScale, ScoreScale
@@ -44,13 +42,6 @@ def fitted(request, data):
 @pytest.fixture(scope="module")
 def boosted(data):
     return ClientScorer(**FAST).fit(*data)
-
-
-@parametrize_with_checks(
-    [ClientScorer(method="woe"), ClientScorer(n_bags=2, max_rounds=60, random_state=0)],
-)
-def test_the_common_checks_of_estimators(estimator, check):
-    check(estimator)
 
 
 # ---- probabilities and points ----------------------------------------------------------------------------
@@ -306,11 +297,12 @@ def test_rows_without_an_outcome_are_left_out_and_counted(data):
 
 def test_clients_are_groups_where_the_index_names_them(data):
     X, y = data
-    by_index = ClientScorer(**FAST).fit(X, y)
-    given = ClientScorer(**FAST).fit(
+    settings = {**FAST, "calibration": "mean"}  # dates of the index would choose the calibration
+    by_index = ClientScorer(**settings).fit(X, y)
+    given = ClientScorer(**settings).fit(
         X.reset_index(drop=True), y.to_numpy(), groups=X.index.get_level_values("client_id")
     )
-    alone = ClientScorer(**FAST).fit(X.reset_index(drop=True), y.to_numpy())
+    alone = ClientScorer(**settings).fit(X.reset_index(drop=True), y.to_numpy())
     assert by_index.card_.to_json() == given.card_.to_json()
     assert by_index.card_.to_json() != alone.card_.to_json()
 
@@ -326,14 +318,12 @@ def test_targets_that_cannot_be_used_are_named(data):
         scorer.fit(X, y * np.nan)
     with pytest.raises(DataError, match="on X's index"):
         scorer.fit(X, y.sort_index(ascending=False))
-    with pytest.raises(DataError, match="at least 4000 rows of each class"):
-        ClientScorer(method="woe", min_events=4000).fit(X, y)
     with pytest.raises(DataError, match="groups must hold one value"):
         scorer.fit(X, y, groups=[1, 2])
 
 
 def test_bad_settings_are_named_when_fitted(data):
-    for setting in ({"method": "trees"}, {"calibration": "platt"}, {"min_events": 0}):
+    for setting in ({"method": "trees"}, {"calibration": "platt"}, {"max_bins": 1}):
         with pytest.raises(InvalidParameterError, match=next(iter(setting))):
             ClientScorer(**setting).fit(*data)
 
@@ -392,16 +382,6 @@ def test_state_keeps_scales_and_pairs(data):
     copy = ClientScorer.from_state(scorer.to_state())
     assert copy.get_params() == scorer.get_params()
     assert copy.points(X).equals(scorer.points(X))
-
-
-def test_it_works_with_the_tools_of_scikit_learn(data):
-    X, y = data
-    scorer = ClientScorer(method="woe")
-    assert cross_val_score(scorer, X, y, cv=3, scoring="roc_auc").min() > 0.75
-    pipeline = make_pipeline(FunctionTransformer(lambda frame: frame.drop(columns="noise")), scorer)
-    assert pipeline.fit(X, y).predict_proba(X).shape == (len(X), 2)
-    changed = clone(scorer).set_params(calibration=None, n_bags=2)
-    assert (changed.calibration, changed.n_bags, scorer.n_bags) == (None, 2, 4)
 
 
 def test_classes_may_be_words(data):

@@ -1,0 +1,164 @@
+"""Learning: from checked rows to a calibrated card."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pandas as pd
+
+from clientscore.additive import AdditiveCard, encode, fit_bins, learn_boosted, learn_woe
+from clientscore.exceptions import DataError, InvalidParameterError
+
+from ._calibration import Judged, PDMap, calibrated
+from ._inputs import binary_target, check_both_classes, client_groups, feature_frame, row_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
+    from clientscore.additive import BoostReport, FeatureBins, FeatureRule, WoeReport
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingRows:
+    """Rows to learn from: features, 0 and 1, weights, clients."""
+
+    X: pd.DataFrame
+    y: NDArray[np.float64]
+    weight: NDArray[np.float64] | None = None
+    groups: NDArray[Any] | None = None
+
+    def take(self, rows: NDArray[Any]) -> TrainingRows:
+        """Return some rows, by mask or place."""
+        return TrainingRows(
+            self.X[rows] if rows.dtype == bool else self.X.iloc[rows],
+            self.y[rows],
+            None if self.weight is None else self.weight[rows],
+            None if self.groups is None else self.groups[rows],
+        )
+
+
+class ReadRows(NamedTuple):
+    """What fit was given, checked."""
+
+    rows: TrainingRows
+    named: bool  # whether X had column names
+    classes: NDArray[Any]
+    rows_without_y: int
+
+
+class LearnedCard(NamedTuple):
+    """A calibrated card and how it came about."""
+
+    card: AdditiveCard
+    report: BoostReport | WoeReport
+    calibration: dict[str, Any]
+    pd_map: PDMap | None = None
+
+
+@dataclass(frozen=True)
+class CardSettings:
+    """How a card is learned: the scorer's settings, rules and directions merged, the seed drawn."""
+
+    method: str
+    interactions: Any
+    monotone: Mapping[str, str]
+    rules: Mapping[str, FeatureRule]
+    n_bags: int
+    max_rounds: int
+    max_bins: int
+    calibration: str | None
+    seed: int
+
+
+def read_rows(X: Any, y: Any, sample_weight: ArrayLike | None, groups: ArrayLike | None) -> ReadRows:
+    """Return the rows that count: y known, weight above 0, both classes there."""
+    frame, named = feature_frame(X)
+    if not len(frame) or not frame.shape[1]:
+        raise DataError(
+            f"Found array with {len(frame)} sample(s) and {frame.shape[1]} feature(s) "
+            f"(shape={frame.shape}) while a minimum of 1 is required."
+        )
+    target, known, classes = binary_target(frame, y, isinstance(X, pd.DataFrame))
+    weight = row_weights(sample_weight, len(frame))
+    used = known if weight is None else known & (weight > 0)
+    rows = TrainingRows(frame, target, weight, client_groups(frame, groups)).take(used)
+    check_both_classes(rows.y)
+    return ReadRows(rows, named, classes, int((~known).sum()))
+
+
+def directions_of(
+    monotone: Mapping[str, str] | None, rules: Mapping[str, FeatureRule] | None
+) -> dict[str, str]:
+    """Return the direction of each feature, from `monotone` and from its rule.
+
+    Raises
+    ------
+    InvalidParameterError
+        If the two say different things of one feature; all such features are listed.
+    """
+    merged = dict(monotone or {})
+    faults = []
+    for name, rule in (rules or {}).items():
+        asked = getattr(rule, "monotone", None)  # what is no rule is named where bins are made
+        if asked is None:
+            continue
+        if merged.setdefault(name, asked) != asked:
+            faults.append(f"{name!r} is {merged[name]!r} in monotone and {asked!r} in its rule.")
+    if faults:
+        raise InvalidParameterError("monotone and rules must agree; say each direction once.", faults)
+    return merged
+
+
+def learn_card(settings: CardSettings, rows: TrainingRows) -> LearnedCard:
+    """Learn a card, give odd rows what their rules say, and calibrate it."""
+    if settings.method == "woe":
+        card, told = learn_woe(
+            rows.X,
+            rows.y,
+            sample_weight=rows.weight,
+            monotone=settings.monotone or "auto_shape",
+            rules=settings.rules,
+        )
+        own = {"method": "own", "intercept": 0.0, "slope": 1.0, "rows": len(rows.y)}
+        return LearnedCard(card.with_rules(settings.rules), told, own)
+    bins = fit_bins(rows.X, max_bins=settings.max_bins, weight=rows.weight, rules=settings.rules)
+    codes = encode(bins, rows.X)
+    card, report = _learn_boosted(settings, rows, bins, codes)
+    card = card.with_rules(settings.rules)
+    found = calibrated(settings.calibration, judged_rows(rows, report.out_of_bag), card.decision_codes(codes))
+    return LearnedCard(card.recalibrated(found.intercept, found.slope), report, found.record, found.pd_map)
+
+
+def judged_rows(rows: TrainingRows, log_odds: NDArray[np.float64]) -> Judged:
+    """Return rows with log-odds to calibrate on, and their dates where X's index holds more than one."""
+    as_of = None
+    if "as_of" in rows.X.index.names:
+        dates = rows.X.index.get_level_values("as_of").to_numpy()
+        as_of = dates if len(pd.unique(dates)) > 1 else None
+    return Judged(log_odds, rows.y, rows.weight, as_of, rows.groups)
+
+
+def _learn_boosted(
+    settings: CardSettings, rows: TrainingRows, bins: tuple[FeatureBins, ...], codes: NDArray[Any]
+) -> tuple[AdditiveCard, BoostReport]:
+    return learn_boosted(
+        codes,
+        bins,
+        rows.y,
+        sample_weight=rows.weight,
+        groups=rows.groups,
+        n_bags=settings.n_bags,
+        max_rounds=settings.max_rounds,
+        interactions=settings.interactions,
+        monotone=settings.monotone,
+        random_state=settings.seed,
+    )
+
+
+def unrefused(card: AdditiveCard) -> AdditiveCard:
+    """Return the card that scores every value: training rows may hold what is refused from now on."""
+    return replace(card, bins=tuple(replace(one, refuse=()) for one in card.bins))

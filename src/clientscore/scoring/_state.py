@@ -1,0 +1,42 @@
+"""A fitted scorer as plain data, and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clientscore.additive import FeatureRule
+from clientscore.scale import MasterScale, ScoreScale
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def parameters_to_state(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a scorer's settings as JSON values; a seed that is no whole number is not kept."""
+    state = dict(parameters)
+    for name in ("scale", "master_scale"):
+        state[name] = None if state[name] is None else state[name].to_dict()
+    state["monotone"] = None if state["monotone"] is None else dict(state["monotone"])
+    if state["rules"] is not None:
+        state["rules"] = {name: rule.to_dict() for name, rule in state["rules"].items()}
+    if not isinstance(state["interactions"], str | int):
+        state["interactions"] = [list(pair) for pair in state["interactions"]]
+    seed = state["random_state"]
+    state["random_state"] = int(seed) if isinstance(seed, int | np.integer) else None
+    return state
+
+
+def parameters_from_state(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that :func:`parameters_to_state` wrote."""
+    parameters = dict(state)
+    for name, kind in (("scale", ScoreScale), ("master_scale", MasterScale)):
+        if parameters[name] is not None:
+            parameters[name] = kind.from_dict(parameters[name])
+    if parameters["rules"] is not None:
+        rules = parameters["rules"].items()
+        parameters["rules"] = {name: FeatureRule.from_dict(rule) for name, rule in rules}
+    if isinstance(parameters["interactions"], list):
+        parameters["interactions"] = [tuple(pair) for pair in parameters["interactions"]]
+    return parameters
