@@ -56,8 +56,8 @@ def expert_card(
         unseen = "refuse"
 
     Intervals bounded on both sides (the first then holds both its ends) need `below` and `above` as well.
-    As CSV: columns feature, points, and row ("<= 1", "(1, 1.3]", "> 1.3", "code -999", "missing", "unseen",
-    "below", "above", or a level) or from and to; reason if wanted; the head in lines before the header,
+    As CSV: columns feature, points, and row (<= 1, "(1, 1.3]" in quotes, > 1.3, code -999, missing, unseen,
+    below, above, or a level) or from and to; reason if wanted; the head in lines before the header,
     ``# author = "Credit committee"``.
 
     Parameters

@@ -206,10 +206,10 @@ def _factors(
 
     matrix, constant = held
     start = np.zeros(len(free) + 1)
-    how: dict[str, Any] = {"method": "L-BFGS-B", "options": {"maxiter": 500}}
+    how: dict[str, Any] = {"method": "L-BFGS-B", "options": {"maxiter": 500, "ftol": 1e-10}}
     if len(matrix):
         jacobian = np.column_stack([np.zeros(len(matrix)), matrix / spread])
-        now = matrix.sum(axis=1) + constant
+        now = matrix.sum(axis=1) + constant + _SLACK / 2  # room for rounding, or no step is allowed
         constraint = {"type": "ineq", "fun": lambda step: jacobian @ step + now, "jac": lambda _: jacobian}
         how = {"method": "SLSQP", "options": {"maxiter": 200, "ftol": 1e-10}, "constraints": [constraint]}
     bounds = [(None, None), *((-one, None) for one in spread.tolist())]
