@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from clientscore.additive import (
     AdditiveCard,
     FeatureBins,
+    FeaturePoints,
     FeatureRule,
     PointsTable,
     Term,
@@ -21,7 +22,6 @@ from clientscore.additive import (
     learn_woe,
     slotting_card,
 )
-from clientscore.additive._points_table import FeaturePoints
 from clientscore.exceptions import DataError, InvalidParameterError
 from clientscore.scale import ScoreScale
 

@@ -26,7 +26,7 @@ from ._edit import Edit
 from ._expert import expert_card, slotting_card
 from ._feature_rule import FeatureRule
 from ._fit_bins import fit_bins
-from ._points_table import PointsTable
+from ._points_table import FeaturePoints, PointsTable
 from ._report import BoostReport
 from ._term import Term
 from ._woe import learn_woe
@@ -36,6 +36,7 @@ __all__ = [
     "BoostReport",
     "Edit",
     "FeatureBins",
+    "FeaturePoints",
     "FeatureRule",
     "PointsTable",
     "Term",

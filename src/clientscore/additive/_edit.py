@@ -159,7 +159,6 @@ def _play_rows(edit: Edit, terms: Sequence[Term], cells: _Cells) -> None:
     now: dict[int, list[int]] = {}
     for row, old in enumerate(edit.detail["from_rows"]):
         now.setdefault(old, []).append(row)
-    gone = {old: edit.detail["into_rows"] for old in edit.detail["rows"] if old not in now}
     for term in terms:
         if edit.term not in term.features:
             continue
@@ -167,9 +166,9 @@ def _play_rows(edit: Edit, terms: Sequence[Term], cells: _Cells) -> None:
         moved: set[tuple[int | None, ...]] = set()
         for place in cells[term.name]:
             old = place[axis]
-            rows = [None] if old is None else now.get(old, gone.get(old, []))
+            rows = [None] if old is None else now.get(old, [])
             moved |= {(*place[:axis], row, *place[axis + 1 :]) for row in rows}
         every: list[int | None] = [None] * len(term.features)
-        for row in edit.detail["into_rows"]:
+        for row in edit.detail["into_rows"]:  # holds the marks of rows that are no more
             moved.add((*every[:axis], row, *every[axis + 1 :]))
         cells[term.name] = moved

@@ -248,7 +248,8 @@ class PointsTable:
             for row in _rows(one):
                 kind, ends = row["kind"], (row["from"], row["to"])
                 cells = ["" if end is None or kind != "interval" else toml_text(end) for end in ends]
-                label = {"interval": "", "special": f"code {ends[0]!r}"}.get(kind, row["row"])
+                label = "" if kind == "interval" else row["row"]
+                label = f"code {toml_text(ends[0])}" if kind == "special" else label
                 points = _points_text(row).strip('"')
                 writer.writerow([one.bins.name, label, *cells, points, one.reason])
         head = "".join(f"# {key} = {value}\n" for key, value in self._head().items())

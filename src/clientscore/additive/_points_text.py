@@ -184,8 +184,8 @@ def _from_csv(text: str, faults: list[str]) -> RawTable:
             continue
         if len(cells) != len(header):
             faults.append(
-                f"{line} has {len(cells)} cells; the header has {len(header)}. Put a cell that holds the mark "
-                'between cells in double quotes, such as "(1, 2]".'
+                f"{line} has {len(cells)} cells; the header has {len(header)}. Put a cell that holds "
+                'the mark between cells in double quotes, such as "(1, 2]".'
             )
             continue
         row = dict(zip(header, (cell.strip() for cell in cells), strict=True))

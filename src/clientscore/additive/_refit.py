@@ -1,7 +1,8 @@
 """Fit the free tables of a card anew after an edit: one factor a table and the intercept.
 
-The frozen tables are an offset.  On edited cards of real data, factors win back as much of the loss as
-moving every row does, at a hundredth of the cost, and they keep every shape that people have seen.
+The frozen tables are an offset.  On public credit data (150,000 consumers, the strongest feature made flat)
+factors won back as much of the loss out of sample as moving every row by ridge did, at a hundredth of the
+cost, and they keep every shape that people have seen.
 """
 
 from __future__ import annotations
