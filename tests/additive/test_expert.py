@@ -175,8 +175,9 @@ def test_any_table_survives_csv_or_csv_says_that_it_cannot(table):
     assert [one.points for one in PointsTable.read(text).features] == [one.points for one in table.features]
 
 
-def test_a_level_that_reads_like_another_row_needs_toml():
-    text = TOML.replace('level = "3"', 'level = "> 5"')
+@pytest.mark.parametrize("level", ["> 5", "missing"])
+def test_a_level_that_reads_like_another_row_needs_toml(level):
+    text = TOML.replace('level = "3"', f'level = "{level}"')
     card, _ = expert_card(text)
     assert expert_card(card.to_points_table())[0].to_json() == card.to_json()
     with pytest.raises(InvalidParameterError, match="Write TOML"):

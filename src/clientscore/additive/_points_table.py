@@ -224,7 +224,7 @@ class PointsTable:
             name = one.bins.name
             lines += ["", f"[features.{name if _PLAIN_KEY.fullmatch(name) else toml_text(name)}]"]
             lines += [f"reason = {toml_text(one.reason)}"] * bool(one.reason)
-            odd = [row for row in _rows(one) if row["row"] in ("missing", "unseen", "below", "above")]
+            odd = [row for row in _rows(one) if row["kind"] in ("missing", "unseen", "below", "above")]
             lines += [
                 "rows = [",
                 *(f"    {_toml_row(row)}," for row in _rows(one) if row not in odd),
