@@ -8,8 +8,11 @@
 ========================  ==========================================================================
 :class:`AdditiveCard`     the model: data that JSON can carry; scoring, contributions, calibration
 :class:`FeatureBins`      how a value of one feature becomes a row number
+:class:`Edit`             one change by hand: what, who, when, why
 :class:`FeatureRule`      what people decide about a feature: direction, codes, range, odd values
 :func:`learn_boosted`     bagged boosting of depth 2, folded without loss, purified
+:func:`expert_card`       points that people wrote down, TOML or CSV (:class:`PointsTable`)
+:func:`slotting_card`     project finance by the supervisory criteria, an example
 :func:`learn_woe`         weight of evidence over bins from an exact dynamic program, logistic
 :func:`bag_trees`         full trees over the same bins: no card, what a card is measured against
 ========================  ==========================================================================
@@ -20,8 +23,11 @@ from __future__ import annotations
 from ._bins import FeatureBins, encode
 from ._boosted import learn_boosted
 from ._card import AdditiveCard
+from ._edit import Edit
+from ._expert import expert_card, slotting_card
 from ._feature_rule import FeatureRule
 from ._fit_bins import fit_bins
+from ._points_table import FeaturePoints, PointsTable
 from ._report import BoostReport
 from ._term import Term
 from ._trees import BaggedTrees, bag_trees
@@ -32,13 +38,18 @@ __all__ = [
     "AdditiveCard",
     "BaggedTrees",
     "BoostReport",
+    "Edit",
     "FeatureBins",
+    "FeaturePoints",
     "FeatureRule",
+    "PointsTable",
     "Term",
     "WoeReport",
     "bag_trees",
     "encode",
+    "expert_card",
     "fit_bins",
     "learn_boosted",
     "learn_woe",
+    "slotting_card",
 ]

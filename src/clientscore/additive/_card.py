@@ -11,7 +11,7 @@ import pandas as pd
 from clientscore._checks import check_columns, check_option
 
 from ._bins import FeatureBins, encode
-from ._card_data import CardData
+from ._editable import EditableCard
 from ._kernel import TermPlan, feature_values, sum_terms, term_values
 from ._one import Split, explain_one, profile_one, row_numbers, sum_one, views_of
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ._term import Term
 
 
-class AdditiveCard(CardData):
+class AdditiveCard(EditableCard):
     """Intercept plus a sum of looked-up values; data, not code.
 
     The decision is ``intercept + sum over terms of value[row of the features]``: the log-odds of the outcome
@@ -46,6 +46,8 @@ class AdditiveCard(CardData):
         What the decision means.
     notes : tuple of str, default ()
         What a reader must know: features left out, fallbacks taken.
+    edits : tuple of Edit, default ()
+        What was changed by hand, oldest first.
 
     Raises
     ------

@@ -14,12 +14,15 @@ from clientscore._checks import check_option
 from clientscore.exceptions import BundleFormatError, InvalidParameterError
 
 from ._bins import FeatureBins
+from ._edit import Edit, edited_cells, frozen_names
 from ._feature_rule import check_rules
 from ._policies import apply_policies
 from ._term import Term
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from ._feature_rule import FeatureRule
 
@@ -40,6 +43,7 @@ class CardData:
     terms: tuple[Term, ...]
     link: Link = "logit"
     notes: tuple[str, ...] = ()
+    edits: tuple[Edit, ...] = ()
 
     def __post_init__(self) -> None:
         check_option("link", self.link, Link)
@@ -72,17 +76,17 @@ class CardData:
         DataFrame
             Columns term, feature_1, row_1, feature_2, row_2, output, value, share (of the training weight,
             terms of one feature), deviation (of the value over bags), declared (no training example of that
-            row).
+            row), edited (changed by hand; see :meth:`edit_log`).
         """
-        parts = [self._term_frame(term) for term in self.terms]
+        edited = edited_cells(self.edits, self.terms)
+        parts = [self._term_frame(term, edited[term.name]) for term in self.terms]
         places = ["term", "feature_1", "row_1", "feature_2", "row_2", "output"]
-        columns = [*places, "value", "share", "deviation", "declared"]
-        first = pd.DataFrame(
-            {"term": "intercept", "output": self.outputs, "value": self.intercept, "declared": False}
-        )
+        columns = [*places, "value", "share", "deviation", "declared", "edited"]
+        first = pd.DataFrame({"term": "intercept", "output": self.outputs, "value": self.intercept})
+        first[["declared", "edited"]] = False
         return pd.concat([first, *parts], ignore_index=True).reindex(columns=columns)
 
-    def _term_frame(self, term: Term) -> pd.DataFrame:
+    def _term_frame(self, term: Term, edited: NDArray[np.bool_]) -> pd.DataFrame:
         bins = [self.bins[self._column[name]] for name in term.features]
         places = np.indices(term.values.shape).reshape(term.values.ndim, -1)
         frame = pd.DataFrame({"term": term.name, "output": np.take(self.outputs, places[-1])})
@@ -97,7 +101,24 @@ class CardData:
         if term.deviation is not None:
             frame["deviation"] = term.deviation.ravel()
         frame["declared"] = declared
+        frame["edited"] = edited[tuple(places[:-1])]
         return frame
+
+    @cached_property
+    def frozen(self) -> tuple[str, ...]:
+        """Features and pairs that neither edits nor a refit may change."""
+        return frozen_names(self.edits)
+
+    def edit_log(self) -> pd.DataFrame:
+        """Return who changed what by hand, oldest first.
+
+        Returns
+        -------
+        DataFrame, one row an edit
+            Columns kind, term, detail (JSON text), by, when, why.
+        """
+        rows = [{**edit.to_dict(), "detail": json.dumps(edit.detail)} for edit in self.edits]
+        return pd.DataFrame(rows, columns=["kind", "term", "detail", "by", "when", "why"])
 
     def with_rules(self, rules: Mapping[str, FeatureRule]) -> Self:
         """Return the card whose missing, special, unseen and out-of-range rows score what people decided.
@@ -149,6 +170,7 @@ class CardData:
             "bins": [one.to_dict() for one in self.bins],
             "terms": [term.to_state() for term in self.terms],
             "notes": list(self.notes),
+            "edits": [edit.to_dict() for edit in self.edits],
         }
 
     @classmethod
@@ -173,6 +195,7 @@ class CardData:
                 terms=tuple(Term.from_state(one) for one in state["terms"]),
                 link=state["link"],
                 notes=tuple(str(note) for note in state["notes"]),
+                edits=tuple(Edit.from_dict(one) for one in state.get("edits", ())),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise BundleFormatError(f"The card cannot be read: {error}") from error
@@ -211,4 +234,10 @@ def _faults(card: CardData) -> list[str]:
         faults.append(f"{len(card.outputs)} outputs need as many intercepts; got {len(card.intercept)}.")
     if not np.isfinite(card.intercept).all():
         faults.append(f"The intercept must be finite; got {card.intercept}.")
-    return faults + [fault for term in card.terms for fault in term.faults(rows, len(card.outputs))]
+    faults += [fault for term in card.terms for fault in term.faults(rows, len(card.outputs))]
+    if card.edits and not faults:
+        try:
+            edited_cells(card.edits, card.terms)
+        except (AttributeError, IndexError, KeyError, TypeError) as error:
+            faults.append(f"The log of edits does not fit the rows: {type(error).__name__}, {error}.")
+    return faults
