@@ -11,6 +11,7 @@
 :class:`FeatureRule`      what people decide about a feature: direction, codes, range, odd values
 :func:`learn_boosted`     bagged boosting of depth 2, folded without loss, purified
 :func:`learn_woe`         weight of evidence over bins from an exact dynamic program, logistic
+:func:`boundary_frame`    the values at which an export could differ; :func:`compare_export` proves it
 ========================  ==========================================================================
 """
 
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 from ._bins import FeatureBins, encode
 from ._boosted import learn_boosted
+from ._boundary import boundary_frame, compare_export
 from ._card import AdditiveCard
 from ._feature_rule import FeatureRule
 from ._fit_bins import fit_bins
@@ -31,6 +33,8 @@ __all__ = [
     "FeatureBins",
     "FeatureRule",
     "Term",
+    "boundary_frame",
+    "compare_export",
     "encode",
     "fit_bins",
     "learn_boosted",
