@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 import xml.etree.ElementTree as ET
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from clientscore.exceptions import InvalidParameterError
 
 from ._scored import refused_rows, scored_bins
 
@@ -20,13 +23,15 @@ if TYPE_CHECKING:
     from clientscore.scale import ScoreScale
 
 _SPACE = "http://www.dmg.org/PMML-4_4"
-_GREATEST = repr(1.7976931348623157e308)
+_GREATEST = 1.7976931348623157e308
 _REASONS = 4
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def to_pmml(card: CardData, scale: ScoreScale | None = None) -> str:
     """Return the card as PMML; :meth:`AdditiveCard.to_pmml` tells what it holds."""
     bins = scored_bins(card)
+    _check_texts(bins)
     root = ET.Element("PMML", xmlns=_SPACE, version="4.4")
     header = ET.SubElement(root, "Header", description="Additive card: log-odds of bad")
     ET.SubElement(header, "Application", name="clientscore")
@@ -62,12 +67,20 @@ def to_pmml(card: CardData, scale: ScoreScale | None = None) -> str:
     return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
+def _check_texts(bins: Sequence[FeatureBins]) -> None:
+    texts = [text for one in bins for text in (one.name, *one.levels) if _NOT_XML.search(text)]
+    if texts:
+        raise InvalidParameterError(
+            f"XML cannot hold control characters in names and levels; got {texts!r}. Rename them in the data."
+        )
+
+
 def _data_field(parent: ET.Element, one: FeatureBins) -> None:
     if one.kind == "category":
         ET.SubElement(parent, "DataField", name=one.name, optype="categorical", dataType="string")
         return
     field = ET.SubElement(parent, "DataField", name=one.name, optype="continuous", dataType="double")
-    finite = {"leftMargin": f"-{_GREATEST}", "rightMargin": _GREATEST}
+    finite = {"leftMargin": _margin(-math.inf), "rightMargin": _margin(math.inf)}
     ET.SubElement(field, "Interval", finite, closure="closedClosed")
     if "special" in one.refuse:
         for code in one.specials:
@@ -211,16 +224,18 @@ def _intervals(one: FeatureBins) -> Iterator[tuple[int, str, dict[str, str]]]:
         inside = sorted(code for code in one.specials if low < code <= high)
         for left, right in pairwise((low, *inside, high)):
             if left < right:
-                closed = right == high and right not in inside and right < math.inf
-                margins = {"leftMargin": left, "rightMargin": right}
-                known = {name: _number(value) for name, value in margins.items() if math.isfinite(value)}
-                yield row, "openClosed" if closed else "openOpen", known
+                closed = right == high and right not in inside
+                margins = {"leftMargin": _margin(left), "rightMargin": _margin(right)}
+                start = "closed" if left == -math.inf else "open"
+                yield row, f"{start}{'Closed' if closed else 'Open'}", margins
         for code in inside:
-            yield (
-                one.special_codes[code],
-                "closedClosed",
-                dict.fromkeys(("leftMargin", "rightMargin"), _number(code)),
-            )
+            point = dict.fromkeys(("leftMargin", "rightMargin"), _number(code))
+            yield one.special_codes[code], "closedClosed", point
+
+
+def _margin(value: float) -> str:
+    """Return a margin; infinity is the greatest double, since an interval must have a margin."""
+    return _number(min(max(value, -_GREATEST), _GREATEST))
 
 
 def _number(value: float) -> str:
