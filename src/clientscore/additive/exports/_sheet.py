@@ -20,6 +20,9 @@ _COLUMNS = (
     "feature", "attribute", "from", "to", "feature_2", "attribute_2", "value", "points", "share", "declared",
 )  # fmt: skip
 
+_FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
+_CONTROLS = ("\t", "\r", "\n")
+
 
 def to_sheet(card: CardData, scale: ScoreScale | None = None) -> pd.DataFrame:
     """Return the card as rows; :meth:`AdditiveCard.to_sheet` tells what they hold."""
@@ -68,16 +71,12 @@ def safe_text(text: str) -> str:
 
     References
     ----------
-    OWASP, "CSV Injection" (2023): cells that begin with one of ``= + - @``, a tab or a carriage return.
+    OWASP (2023), "CSV Injection": cells that begin with ``= + - @`` (wide or narrow) or a control.
 
     Examples
     --------
     >>> safe_text("=1+1"), safe_text("SME")
     ("'=1+1", 'SME')
     """
-    return (
-        f"'{text}"
-        if text.lstrip()[:1] in ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-        or text[:1] in ("\t", "\r", "\n")
-        else text
-    )
+    risky = text.lstrip()[:1] in _FORMULA or text[:1] in _CONTROLS
+    return f"'{text}" if risky and text.strip() else text
