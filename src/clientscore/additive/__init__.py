@@ -15,6 +15,7 @@
 :func:`slotting_card`     project finance by the supervisory criteria, an example
 :func:`learn_woe`         weight of evidence over bins from an exact dynamic program, logistic
 :func:`bag_trees`         full trees over the same bins: no card, what a card is measured against
+:func:`boundary_frame`    the values at which an export could differ; :func:`compare_export` proves it
 ========================  ==========================================================================
 """
 
@@ -22,6 +23,7 @@ from __future__ import annotations
 
 from ._bins import FeatureBins, encode
 from ._boosted import learn_boosted
+from ._boundary import boundary_frame, compare_export
 from ._card import AdditiveCard
 from ._edit import Edit
 from ._expert import expert_card, slotting_card
@@ -46,6 +48,8 @@ __all__ = [
     "Term",
     "WoeReport",
     "bag_trees",
+    "boundary_frame",
+    "compare_export",
     "encode",
     "expert_card",
     "fit_bins",
