@@ -1,0 +1,33 @@
+"""What every export asks first: whether the card gives log-odds, and which features it reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from clientscore.exceptions import InvalidParameterError
+
+if TYPE_CHECKING:
+    from clientscore.additive._bins import FeatureBins
+    from clientscore.additive._card_data import CardData
+
+
+def scored_bins(card: CardData) -> tuple[FeatureBins, ...]:
+    """Return the bins of the features that stand in a term, in the card's order.
+
+    Raises
+    ------
+    InvalidParameterError
+        If the card has several outputs, or its decision is not log-odds.
+    """
+    if len(card.outputs) != 1 or card.link != "logit":
+        raise InvalidParameterError(
+            f"Exports need a card of one output with link 'logit'; got {len(card.outputs)} with link "
+            f"{card.link!r}. Export to_json instead, which carries every card."
+        )
+    used = set(card.scored_features)
+    return tuple(one for one in card.bins if one.name in used)
+
+
+def refused_rows(bins: FeatureBins) -> frozenset[int]:
+    """Return the rows of a feature that are not scored."""
+    return frozenset(row for row in range(bins.n_rows) if bins.row_kind(row) in bins.refuse)
