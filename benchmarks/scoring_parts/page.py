@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from .speed import Line
 
 PACKAGES = ("numpy", "pandas", "scikit-learn", "lightgbm", "interpret-core", "optbinning")
+MODULES = {"scikit-learn": "sklearn", "interpret-core": "interpret"}  # where the names differ
 
 
 @dataclass
@@ -64,7 +66,7 @@ def grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def introduction(command: str, commit: str) -> str:
     """Return how the page was made: command, machine, versions, date, commit, seed."""
     cpu = next((line for line in _cpu_info() if line.startswith("model name")), "model name: unknown")
-    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES if find_spec(MODULES.get(name, name)))
     return (
         "Every figure on this page is printed by the command below; settings are defaults unless said.\n\n"
         f"```sh\n{command}\n```\n\n"
