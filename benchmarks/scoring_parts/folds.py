@@ -94,7 +94,7 @@ def by_time(
         (np.flatnonzero(when <= last), np.flatnonzero((when >= first) & (when <= end)))
         for last, first, end in windows
     )
-    how = "; ".join(f"to {_word(last)}, test {_word(first)} to {_word(end)}" for last, first, end in windows)
+    how = "; ".join(f"to {_word(last)}, test {_span(first, end)}" for last, first, end in windows)
     return LabelledSet(name, X, target, client, when, splits, how)
 
 
@@ -111,6 +111,10 @@ def _arrays(
     if np.isinf(values).any():
         raise ValueError("Features must be finite or missing.")
     return X, target, client, None if time is None else np.asarray(time)
+
+
+def _span(first: object, last: object) -> str:
+    return _word(first) if first == last else f"{_word(first)} to {_word(last)}"
 
 
 def _word(value: object) -> str:

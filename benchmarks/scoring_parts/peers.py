@@ -227,7 +227,7 @@ def _fixed(settings: dict[str, Any]) -> Callable[[int, int], dict[str, Any]]:
     return lambda _rows, _columns: settings
 
 
-_OURS = ("additive/*.py", "scoring/*.py", "scale.py", "_*.py")
+_OURS = ("additive/**/*.py", "scoring/**/*.py", "scale.py", "scale/**/*.py", "_*.py")
 _ENGINE = ("lightgbm", "scikit-learn", "numpy", "pandas")
 MODELS: dict[str, Model] = {
     model.name: model

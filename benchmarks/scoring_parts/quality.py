@@ -84,6 +84,7 @@ def measure(data: LabelledSet, models: Sequence[str], cache: Cache, *, fit_peers
         for fold, split in enumerate(data.splits):
             made = cache.get(MODELS[model], data, split, fit=fit_peers or MODELS[model].ours)
             if made is None or made.p is None:
+                rows = [row for row in rows if row["model"] != model]
                 errors[model] = "not fitted yet" if made is None else made.error
                 break
             y = data.y[split[1]]

@@ -8,6 +8,7 @@ when the outcome of the last training year, t, has just been seen: no further ga
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
@@ -104,7 +105,7 @@ def own_features(folder: Path, cache: Path) -> pd.DataFrame:
     }
     rows = pd.concat([pd.DataFrame(keys), X.reset_index(drop=True)], axis=1)
     cache.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
+    part = path.with_suffix(f".{os.getpid()}.part")
     rows.to_parquet(part)
     part.replace(path)
     return rows
