@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from .folds import SEED
-from .quality import CARD, LARGE_GAP, WOE, compare, compare_us, ranks
+from .quality import CARD, LARGE_GAP, NOT_YET, WOE, compare, compare_us, ranks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,19 +102,25 @@ def add_quality(page: Page, results: Sequence[SetResult]) -> None:
 
 
 def _ranks(results: Sequence[SetResult], ours: str, measure: str) -> str:
-    if not any(ours in one.losses for one in results):
+    waiting = sum(NOT_YET in one.errors.values() for one in results)
+    if waiting == len(results) or not any(ours in one.losses for one in results):
         return "not run"
     found = ranks(results, ours, measure)
-    return ", ".join(f"{name} {rank:.2f}" for name, rank in found.items())
+    left_out = f" ({waiting} sets wait for a peer)" if waiting else ""
+    return ", ".join(f"{name} {rank:.2f}" for name, rank in found.items()) + left_out
 
 
 def _rank_bar(page: Page, results: Sequence[SetResult], measure: str) -> None:
-    found = ranks(results, CARD, measure)
-    others = found.drop(CARD)
-    if not len(others):
+    found = ranks(results, CARD, measure).dropna()
+    others = found.drop(CARD, errors="ignore")
+    if CARD not in found or others.empty:
         return
-    figure = f"{found[CARD]:.2f}, best peer {others.index[0]} {others.iloc[0]:.2f}"
-    page.bar(f"1: mean rank by {measure.replace('_', ' ')}", figure, bool(found[CARD] <= others.iloc[0]))
+    best = others.iloc[0]
+    figure = f"{found[CARD]:.2f}, best peer {others.index[0]} {best:.2f}"
+    if measure == "log_loss":
+        page.bar("1: mean rank by log loss: first", figure, bool(found[CARD] < best))
+    else:
+        page.bar("1: mean rank by AUC: first or tied", figure, bool(found[CARD] <= best))
 
 
 def _add_comparison(page: Page, results: Sequence[SetResult]) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .folds import LabelledSet
 
 CARD, WOE, TREES, EBM = "card", "card (woe)", "bagged lightgbm", "ebm"
+NOT_YET = "not fitted yet"
 LARGE_GAP = 0.006  # of the best peer's log loss
 US_BARS = {  # most that the card's log loss may stand above the trees'
     "us_bankruptcy": {"plain": 0.0003, "own": 0.0003},
@@ -85,7 +86,7 @@ def measure(data: LabelledSet, models: Sequence[str], cache: Cache, *, fit_peers
             made = cache.get(MODELS[model], data, split, fit=fit_peers or MODELS[model].ours)
             if made is None or made.p is None:
                 rows = [row for row in rows if row["model"] != model]
-                errors[model] = "not fitted yet" if made is None else made.error
+                errors[model] = NOT_YET if made is None else made.error
                 break
             y = data.y[split[1]]
             total[split[1]] += row_loss(y, made.p)
@@ -120,7 +121,11 @@ def figures(y: np.ndarray, p: np.ndarray) -> dict[str, float]:
 
 
 def ranks(results: Sequence[SetResult], ours: str, measure: str) -> pd.Series:
-    """Return the mean rank over the sets of one of our cards and the peers; a failure ranks last."""
+    """Return the mean rank over the sets of one of our cards and the peers; a failure ranks last.
+
+    Sets on which a peer is still to be fitted are left out.
+    """
+    results = [one for one in results if NOT_YET not in one.errors.values()]
     names = [ours, *(name for name in PEERS if any(name in one.losses for one in results))]
     worst = np.inf if measure == "log_loss" else -np.inf
     table = pd.DataFrame(
