@@ -49,9 +49,13 @@ def sba(folder: Path) -> LabelledSet:
     X["urban_rural"] = rows["urban_rural"].astype(str)
     X["franchise"] = (rows["franchise_code"] > 1).astype(float)
     X["same_state"] = (rows["state"] == rows["bank_state"]).astype(float)
-    windows = [(2004, 2005, 2005), (2005, 2006, 2006)]
+    approved, day = pd.to_datetime(rows["approval_date"], format="%m/%d/%Y"), pd.Timestamp
+    windows = [  # fiscal years
+        (day("2004-09-30"), day("2004-10-01"), day("2005-09-30")),
+        (day("2005-09-30"), day("2005-10-01"), day("2006-09-30")),
+    ]
     y = rows["mis_status"] == "CHGOFF"
-    return by_time("sba", X, y, rows["approval_fy"], windows, rows["name"].fillna("none"))
+    return by_time("sba", X, y, approved, windows, rows["name"].fillna("none"))
 
 
 def financial_distress(folder: Path) -> LabelledSet:
