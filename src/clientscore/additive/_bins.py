@@ -312,21 +312,33 @@ def _is_category(column: pd.Series) -> bool:
 
 def as_numbers(name: str, column: pd.Series, faults: list[str]) -> NDArray[np.float64] | None:
     """Return a column as finite floats or NaN; append to `faults` and return None where that fails."""
-    dtype = column.dtype
-    if pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_complex_dtype(dtype):
-        values: NDArray[np.float64] = column.to_numpy(dtype=float, na_value=np.nan)
-    else:
-        known = column.dropna()
-        if not all(isinstance(value, Real) for value in known):
-            example = next(value for value in known if not isinstance(value, Real))
-            faults.append(f"{name!r} must hold numbers; got {example!r} (dtype {dtype}).")
-            return None
-        values = np.full(len(column), np.nan)
-        values[column.notna().to_numpy()] = [float(value) for value in known]
-    infinite = int(np.isinf(values).sum())
+    values = _floats(name, column, faults)
+    if values is not None and check_finite(name, int(np.isinf(values).sum()), len(values), faults):
+        return values
+    return None
+
+
+def check_finite(name: str, infinite: int, n: int, faults: list[str]) -> bool:
+    """Return whether none of n numbers is infinite; append to `faults` where some are."""
     if infinite:
-        faults.append(f"{name!r} holds infinity in {infinite} of {len(values)} rows; make it missing.")
+        faults.append(f"{name!r} holds infinity in {infinite} of {n} rows; make it missing.")
+    return not infinite
+
+
+def _floats(name: str, column: pd.Series, faults: list[str]) -> NDArray[np.float64] | None:
+    """Return a column as floats or NaN, not copied where it holds floats; see :func:`as_numbers`."""
+    dtype = column.dtype
+    if dtype == np.float64:
+        return np.asarray(column.to_numpy())
+    if pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_complex_dtype(dtype):
+        return np.asarray(column.to_numpy(dtype=float, na_value=np.nan))
+    known = column.dropna()
+    if not all(isinstance(value, Real) for value in known):
+        example = next(value for value in known if not isinstance(value, Real))
+        faults.append(f"{name!r} must hold numbers; got {example!r} (dtype {dtype}).")
         return None
+    values = np.full(len(column), np.nan)
+    values[column.notna().to_numpy()] = [float(value) for value in known]
     return values
 
 
@@ -374,9 +386,10 @@ def encode(bins: Sequence[FeatureBins], X: pd.DataFrame) -> NDArray[np.uint8] | 
         if one.kind == "category":
             codes[:, j] = _category_codes(one, X[one.name])
             continue
-        values = as_numbers(one.name, X[one.name], faults)
+        values = _floats(one.name, X[one.name], faults)
         if values is not None:
-            number_codes(values, one.edges, codes[:, j])
+            infinite = number_codes(values, one.edges, codes[:, j], one.missing_code)
+            check_finite(one.name, infinite, len(values), faults)
     if faults:
         raise DataError(f"{len(faults)} of {len(bins)} columns of X cannot be scored.", faults)
     return codes

@@ -14,7 +14,7 @@ from clientscore._checks import check_columns, check_option
 from clientscore.exceptions import BundleFormatError, InvalidParameterError
 
 from ._bins import FeatureBins, encode
-from ._kernel import TermPlan, feature_values, sum_terms, term_values
+from ._kernel import TermPlan, feature_values, profile, sum_terms, term_values
 from ._one import Split, explain_one, profile_one, row_numbers, sum_one, views_of
 from ._term import Term
 
@@ -188,23 +188,7 @@ class AdditiveCard:
         ndarray of shape (n, m, n_outputs)
         """
         check_option("feature", feature, self.features)
-        j, places = self._column[feature], np.asarray(at, dtype=np.intp)
-        fixed = [plan for plan in self._plans if j not in (plan.first, plan.second)]
-        width = len(self.outputs)
-        base = sum_terms(np.asarray(self.intercept), fixed, codes).reshape(-1, 1, width)
-        total = np.repeat(base, len(places), axis=1)
-        for plan in self._plans:
-            if j not in (plan.first, plan.second):
-                continue
-            if plan.second < 0:
-                total += plan.table.reshape(-1, width)[places]
-                continue
-            table = plan.table.reshape(-1, plan.stride, width)
-            if plan.first == j:
-                table = table.swapaxes(0, 1)
-            other = plan.second if plan.first == j else plan.first
-            total += table[:, places].take(codes[:, other], axis=0)
-        return total
+        return profile(np.asarray(self.intercept), self._plans, codes, self._column[feature], at)
 
     def decision_one(self, values: Mapping[str, Any]) -> float | dict[str, float]:
         """Return the decision of one client given as a mapping; agrees with :meth:`decision` to the bit.
@@ -230,9 +214,11 @@ class AdditiveCard:
 
     def codes_one(self, values: Mapping[str, Any]) -> list[int]:
         """Return the row numbers of one client given as a mapping."""
-        if not self._column.keys() <= values.keys():
+        try:
+            return row_numbers(self._readers, values)
+        except KeyError:
             check_columns(values.keys(), self.features, subject="The client")
-        return row_numbers(self._readers, values)
+            raise
 
     def decision_codes_one(self, codes: Sequence[int]) -> list[float]:
         """Return the decision of row numbers as from :meth:`codes_one`, one number an output."""
@@ -294,8 +280,21 @@ class AdditiveCard:
         self, codes: NDArray[Any], output: str | None = None
     ) -> NDArray[np.float64]:
         """Return :meth:`feature_contributions` of row numbers: shape (n, number of scored features)."""
-        values = feature_values(self._plans, codes, self._output(output), len(self.bins))
-        return values[:, [self._column[name] for name in self.scored_features]]
+        columns = [self._column[name] for name in self.scored_features]
+        return feature_values(self._plans, codes, self._output(output), columns)
+
+    def feature_tables(self) -> dict[str, NDArray[np.float64]] | None:
+        """Return the value of every row of each scored feature; None where a term has two features.
+
+        For a card of one output.
+        """
+        tables: dict[str, NDArray[np.float64]] = {}
+        for plan in self._plans:
+            if plan.second >= 0:
+                return None
+            name = self.features[plan.first]
+            tables[name] = tables.get(name, 0.0) + plan.table
+        return {name: tables[name] for name in self.scored_features}
 
     def explain_one(self, values: Mapping[str, Any], output: str | None = None) -> dict[str, float]:
         """Return the contribution of every scored feature of one client, pairs shared half and half."""

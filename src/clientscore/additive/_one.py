@@ -32,15 +32,13 @@ def views_of(plans: Iterable[TermPlan]) -> list[View]:
 
 def row_numbers(readers: Sequence[Reader], values: Mapping[str, Any]) -> list[int]:
     """Return the row number of every feature."""
-    codes = []
-    for name, edges, one in readers:
-        value = values[name]
-        # A finite float minus itself is 0: the fast way round NaN, infinity and everything else.
-        if edges is not None and type(value) is float and value - value == 0.0:
-            codes.append(bisect_left(edges, value))
-        else:
-            codes.append(one.code(value))
-    return codes
+    # A finite float minus itself is 0: the fast way round NaN, infinity and everything else.
+    return [
+        bisect_left(edges, value)
+        if type(value := values[name]) is float and value - value == 0.0 and edges is not None
+        else one.code(value)
+        for name, edges, one in readers
+    ]
 
 
 def sum_one(intercept: Sequence[float], views: Iterable[View], codes: Sequence[int]) -> list[float]:
