@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -176,8 +177,12 @@ class MasterScale:
         >>> MasterScale().grade_one(0.002)
         'R2'
         """
-        grade: str | None = _grade_names(self, np.array([probability]))[0]
-        return grade
+        if math.isnan(probability):
+            return None
+        if not 0 <= probability <= 1:
+            raise DataError(f"A probability must lie in [0, 1]; got {probability}.")
+        place = bisect_left(self.bounds, probability)
+        return self.grades[place] if place < len(self.grades) else DEFAULT_GRADE
 
     def frame(self) -> pd.DataFrame:
         """Return the scale: columns grade, pd_above, pd_up_to; the last row is "D"."""

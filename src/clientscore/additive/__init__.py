@@ -18,13 +18,11 @@ from __future__ import annotations
 from ._bins import FeatureBins, encode, fit_bins
 from ._boosted import learn_boosted
 from ._card import AdditiveCard
-from ._kernel import BLOCK_ROWS
 from ._report import BoostReport
 from ._term import Term
 from ._woe import learn_woe
 
 __all__ = [
-    "BLOCK_ROWS",
     "AdditiveCard",
     "BoostReport",
     "FeatureBins",

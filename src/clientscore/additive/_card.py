@@ -15,7 +15,7 @@ from clientscore.exceptions import BundleFormatError, InvalidParameterError
 
 from ._bins import FeatureBins, encode
 from ._kernel import TermPlan, feature_values, profile, sum_terms, term_values
-from ._one import Split, explain_one, profile_one, row_numbers, sum_one, views_of
+from ._one import RowReader, Split, explain_one, profile_one, sum_one, views_of
 from ._term import Term
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ._one import Reader, View
+    from ._one import View
 
 Link = Literal["logit", "multilogit", "identity"]
 
@@ -114,8 +114,8 @@ class AdditiveCard:
         return {}
 
     @cached_property
-    def _readers(self) -> list[Reader]:
-        return [(one.name, one.edges if one.kind == "number" else None, one) for one in self.bins]
+    def _reader(self) -> RowReader:
+        return RowReader([(one.name, one.edges if one.kind == "number" else None, one) for one in self.bins])
 
     def _plan(self, term: Term) -> TermPlan:
         width = len(self.outputs)
@@ -215,7 +215,7 @@ class AdditiveCard:
     def codes_one(self, values: Mapping[str, Any]) -> list[int]:
         """Return the row numbers of one client given as a mapping."""
         try:
-            return row_numbers(self._readers, values)
+            return self._reader(values)
         except KeyError:
             check_columns(values.keys(), self.features, subject="The client")
             raise

@@ -34,7 +34,8 @@ def number_codes(
 ) -> int:
     """Write the row numbers of `values` into `out`: edges strictly below x, or the missing row for NaN.
 
-    The missing row is `missing`, by default the one behind the intervals.  Returns the number of infinite values.
+    The missing row is `missing`, by default the one behind the intervals.  Returns how many values are
+    infinite.
     """
     column = np.asarray(edges, dtype=float).reshape(-1, 1)
     few = len(edges) < _COUNT_BELOW

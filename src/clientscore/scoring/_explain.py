@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from operator import getitem
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from clientscore.additive import BLOCK_ROWS
 from clientscore.catalogue import PILLARS
 
 from ._pillars import pillar_totals
+from ._reasons import BLOCK_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,11 +21,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from clientscore.additive import AdditiveCard
+    from clientscore.scale import ScoreScale
 
     from ._reasons import ReasonFinder
-
-    #: A pillar, and the column and values of each of its features.
-    PillarTables = tuple[str, list[tuple[int, list[float]]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,17 +33,17 @@ class Explainer:
     card: AdditiveCard
     finder: ReasonFinder
     pillars: Mapping[str, str]
-    factor: float  # points for one unit of log-odds
+    scale: ScoreScale
 
     def frame(self, codes: NDArray[Any], index: pd.Index, n: int) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return the points by pillar and the n reasons of every row; n = 0 for the pillars alone."""
-        points = {pillar: np.empty(len(codes)) for pillar in PILLARS}
+        points: dict[str, NDArray[np.float64]] = {pillar: np.empty(len(codes)) for pillar in PILLARS}
         places = np.empty((n, len(codes)), dtype=np.uint16)
         for start in range(0, len(codes), BLOCK_ROWS):
             rows = slice(start, start + BLOCK_ROWS)
             parts = self.card.feature_contributions_codes(codes[rows])
             columns = dict(zip(self.card.scored_features, parts.T, strict=True))
-            for pillar, values in pillar_totals(columns, self.pillars, self.factor).items():
+            for pillar, values in pillar_totals(columns, self.pillars, self._factor).items():
                 points[pillar][rows] = values
             if n:
                 places[:, rows] = self.finder.places(codes[rows], n, parts)
@@ -54,23 +53,32 @@ class Explainer:
         """Return the points by pillar and the n reasons of one client."""
         if self._tables is None:
             parts = self.card.explain_codes_one(codes)
-            pillars = pillar_totals(parts, self.pillars, self.factor)
+            pillars = pillar_totals(parts, self.pillars, self._factor)
             return pillars, self.finder.names_one(codes, n, list(parts.values()))
-        points = {}
-        for pillar, tables in self._tables:
+        tables, places = self._tables
+        values, points = list(map(getitem, tables, codes)), {}
+        for pillar, columns in places:
             total = 0.0
-            for column, table in tables:
-                total += table[codes[column]]
-            points[pillar] = -self.factor * total
+            for column in columns:
+                total += values[column]
+            points[pillar] = -self._factor * total
         return points, self.finder.names_one(codes, n)
 
     @cached_property
-    def _tables(self) -> list[PillarTables] | None:
-        """The card by pillar; None where terms have two features."""
+    def _factor(self) -> float:
+        return self.scale.factor
+
+    @cached_property
+    def _tables(self) -> tuple[list[list[float]], list[tuple[str, list[int]]]] | None:
+        """Values by column of the codes, and the columns of each pillar; None for a card with pairs."""
         tables = self.card.feature_tables()
         if tables is None:
             return None
-        found: dict[str, list[tuple[int, list[float]]]] = {pillar: [] for pillar in PILLARS}
+        values = [[0.0] * one.n_rows for one in self.card.bins]
         for name, table in tables.items():
-            found[self.pillars[name]].append((self.card.features.index(name), table.tolist()))
-        return list(found.items())
+            values[self.card.features.index(name)] = table.tolist()
+        places: list[tuple[str, list[int]]] = [
+            (pillar, [self.card.features.index(name) for name in tables if self.pillars[name] == pillar])
+            for pillar in PILLARS
+        ]
+        return values, places

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from operator import getitem
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from clientscore._checks import check_option
-from clientscore.additive import BLOCK_ROWS
 from clientscore.catalogue import in_words
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 ReasonMethod = Literal["shortfall", "loss"]
 Language = Literal["en", "zh"]
 
+BLOCK_ROWS = 16_384  # their losses stay in cache
 _MIN_LOSS = 1e-9  # log-odds; less is no loss
 _BANDS = 20
 _SAMPLE_ROWS = 20_000
@@ -93,10 +94,10 @@ class ReasonReference:
 class ReasonFinder:
     """Finds the features that lose most against a reference, for many clients or for one.
 
-    A loss and the place of its feature travel as one number: the last bits of the loss hold the place, so that
-    minimum and maximum sort both at once.  Losses equal to about 12 digits tie, and the earlier feature goes
-    first.  Where no term has two features, every loss stands in the card: losses are ranked once, and ranks
-    looked up.
+    A loss and the place of its feature travel as one number: the last bits of the loss hold the place, so
+    that minimum and maximum sort both at once.  Losses equal to about 12 digits tie, and the earlier feature
+    goes first.  Where no term has two features, every loss stands in the card: losses are ranked once, and
+    ranks looked up.
 
     Parameters
     ----------
@@ -110,7 +111,7 @@ class ReasonFinder:
     reference: NDArray[np.float64]
 
     def frame(self, codes: NDArray[Any], index: pd.Index, n: int) -> pd.DataFrame:
-        """Return the names of the n largest losses of each row; missing where fewer features lose anything."""
+        """Return the names of the n largest losses of each row; missing where fewer features lose."""
         places = np.empty((n, len(codes)), dtype=np.uint16)
         for start in range(0, len(codes), BLOCK_ROWS):
             places[:, start : start + BLOCK_ROWS] = self.places(codes[start : start + BLOCK_ROWS], n)
@@ -140,12 +141,12 @@ class ReasonFinder:
         return self._unpack(_largest(losses, n, np.zeros(len(codes))))
 
     def names_one(self, codes: Sequence[int], n: int, parts: Sequence[float] | None = None) -> list[str]:
-        """Return the names of the n largest losses of one client, largest first; `parts` as in :meth:`places`."""
-        names = self.card.scored_features
+        """Return the n features that cost one client most, the largest loss first; see :meth:`places`."""
         if self._ranks_one is not None:
             tables, name_of = self._ranks_one
-            ranks = sorted([table[codes[column]] for column, table in tables], reverse=True)[:n]
-            return [name_of[rank] for rank in ranks if rank]
+            ranks = sorted(map(getitem, tables, codes), reverse=True)
+            return [name_of[rank] for rank in ranks[:n] if rank]
+        names = self.card.scored_features
         if parts is None:
             parts = list(self.card.explain_codes_one(codes).values())
         losses = self._pack(np.array(parts) - self.reference, np.arange(len(names)))
@@ -184,13 +185,16 @@ class ReasonFinder:
         return list(zip(columns, parts, strict=True)), self._unpack(distinct).astype(kind)
 
     @cached_property
-    def _ranks_one(self) -> tuple[list[tuple[int, list[int]]], list[str]] | None:
-        """:attr:`_ranks` as lists, with names for places."""
+    def _ranks_one(self) -> tuple[list[list[int]], list[str]] | None:
+        """Ranks by column of the codes, zero where it is not scored; and the name of each rank."""
         if self._ranks is None:
             return None
         tables, place_of = self._ranks
+        by_column = [[0] * one.n_rows for one in self.card.bins]
+        for column, table in tables:
+            by_column[column] = table.tolist()
         names = [*self.card.scored_features, ""]
-        return [(column, table.tolist()) for column, table in tables], [names[k] for k in place_of.tolist()]
+        return by_column, [names[place] for place in place_of.tolist()]
 
 
 def _largest(keys: Iterable[NDArray[Any]], n: int, least: NDArray[Any]) -> NDArray[Any]:
@@ -201,10 +205,11 @@ def _largest(keys: Iterable[NDArray[Any]], n: int, least: NDArray[Any]) -> NDArr
     top = np.repeat(least[np.newaxis], n, axis=0)
     spare = np.empty_like(least)
     for key in keys:
+        less = key
         for row in top:
-            np.minimum(row, key, out=spare)
-            np.maximum(row, key, out=row)
-            key, spare = spare, key
+            np.minimum(row, less, out=spare)
+            np.maximum(row, less, out=row)
+            less, spare = spare, less
     return top
 
 

@@ -359,9 +359,9 @@ class ClientScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sci
     def _explainer(self) -> Explainer:
         """Return what explains the card as it is now; built once."""
         known: Explainer | None = self.__dict__.get("_explains")
-        if known is None or known.card is not self.card_ or known.factor != self.scale_.factor:
+        if known is None or known.card is not self.card_ or known.scale is not self.scale_:
             finder = ReasonFinder(self.card_, self._reference.of("shortfall", None))
-            self._explains = known = Explainer(self.card_, finder, self.pillars_, self.scale_.factor)
+            self._explains = known = Explainer(self.card_, finder, self.pillars_, self.scale_)
         return known
 
     def score_frame(self, X: pd.DataFrame, n: int = 4) -> pd.DataFrame:
