@@ -16,7 +16,8 @@ import pandas as pd
 from clientscore._checks import check_columns, check_integer, check_option
 from clientscore.exceptions import DataError, InvalidParameterError
 
-from ._kernel import number_codes
+from ._compiled import number_codes_compiled
+from ._kernel import Engine, number_codes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -349,7 +350,9 @@ def check_unique_columns(X: pd.DataFrame) -> None:
         raise DataError(f"Column names of X must differ; repeated: {', '.join(repeated)}.")
 
 
-def encode(bins: Sequence[FeatureBins], X: pd.DataFrame) -> NDArray[np.uint8] | NDArray[np.uint16]:
+def encode(
+    bins: Sequence[FeatureBins], X: pd.DataFrame, engine: Engine = "numpy"
+) -> NDArray[np.uint8] | NDArray[np.uint16]:
     """Turn every feature into row numbers, by column name; other columns are ignored.
 
     Parameters
@@ -358,6 +361,8 @@ def encode(bins: Sequence[FeatureBins], X: pd.DataFrame) -> NDArray[np.uint8] | 
         Bins of the features wanted, in the order wanted.
     X : DataFrame of shape (n, any number of columns)
         Must hold a column for each of the bins, in any order.
+    engine : {"numpy", "numba"}, default "numpy"
+        What counts edges; the result is the same.
 
     Returns
     -------
@@ -370,6 +375,8 @@ def encode(bins: Sequence[FeatureBins], X: pd.DataFrame) -> NDArray[np.uint8] | 
         If columns are absent; each with its nearest match.
     DataError
         If numbers are infinite or text, or column names repeat; all columns are listed.
+    MissingDependencyError
+        If the engine is "numba" and numba is not installed.
 
     Examples
     --------
@@ -377,6 +384,8 @@ def encode(bins: Sequence[FeatureBins], X: pd.DataFrame) -> NDArray[np.uint8] | 
     >>> encode(bins, pd.DataFrame({"roa": [-0.1, 0.0, 0.2, None]})).ravel().tolist()
     [0, 0, 1, 2]
     """
+    check_option("engine", engine, Engine)
+    write_codes = number_codes if engine == "numpy" else number_codes_compiled
     check_columns(X.columns, [one.name for one in bins], subject="X")
     check_unique_columns(X)
     wide = any(one.n_rows > 256 for one in bins)
@@ -388,7 +397,7 @@ def encode(bins: Sequence[FeatureBins], X: pd.DataFrame) -> NDArray[np.uint8] | 
             continue
         values = _floats(one.name, X[one.name], faults)
         if values is not None:
-            infinite = number_codes(values, one.edges, codes[:, j], one.missing_code)
+            infinite = write_codes(values, one.edges, codes[:, j], one.missing_code)
             check_finite(one.name, infinite, len(values), faults)
     if faults:
         raise DataError(f"{len(faults)} of {len(bins)} columns of X cannot be scored.", faults)

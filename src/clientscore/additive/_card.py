@@ -14,7 +14,8 @@ from clientscore._checks import check_columns, check_option
 from clientscore.exceptions import BundleFormatError, InvalidParameterError
 
 from ._bins import FeatureBins, encode
-from ._kernel import TermPlan, feature_values, profile, sum_terms, term_values
+from ._compiled import sum_terms_compiled
+from ._kernel import Engine, TermPlan, feature_values, profile, sum_terms, term_values
 from ._one import RowReader, Split, explain_one, profile_one, sum_one, views_of
 from ._term import Term
 
@@ -133,17 +134,19 @@ class AdditiveCard:
 
     # ---- scoring -------------------------------------------------------------------------------------
 
-    def encode(self, X: pd.DataFrame) -> NDArray[Any]:
+    def encode(self, X: pd.DataFrame, engine: Engine = "numpy") -> NDArray[Any]:
         """Return row numbers of the card's features: shape (n, n_features); see :func:`encode`."""
-        return encode(self.bins, X)
+        return encode(self.bins, X, engine)
 
-    def decision(self, X: pd.DataFrame) -> pd.Series | pd.DataFrame:
+    def decision(self, X: pd.DataFrame, engine: Engine = "numpy") -> pd.Series | pd.DataFrame:
         """Return the decision of every row of `X`.
 
         Parameters
         ----------
         X : DataFrame of shape (n, any number of columns)
             Holds the card's features by name, in any order.
+        engine : {"numpy", "numba"}, default "numpy"
+            What computes it, equal to the bit; "numba" needs the extra "fast" and compiles at its first call.
 
         Returns
         -------
@@ -156,15 +159,19 @@ class AdditiveCard:
             If features are absent; each with its nearest match.
         DataError
             If numbers are infinite or text.
+        MissingDependencyError
+            If the engine is "numba" and numba is not installed.
         """
-        values = self.decision_codes(self.encode(X))
+        values = self.decision_codes(self.encode(X, engine), engine)
         if len(self.outputs) == 1:
             return pd.Series(values, index=X.index, name=self.outputs[0])
         return pd.DataFrame(values, index=X.index, columns=list(self.outputs))
 
-    def decision_codes(self, codes: NDArray[Any]) -> NDArray[np.float64]:
+    def decision_codes(self, codes: NDArray[Any], engine: Engine = "numpy") -> NDArray[np.float64]:
         """Return the decision of row numbers: shape (n,) for one output, else (n, n_outputs)."""
-        return sum_terms(np.asarray(self.intercept), self._plans, codes)
+        check_option("engine", engine, Engine)
+        add = sum_terms if engine == "numpy" else sum_terms_compiled
+        return add(np.asarray(self.intercept), self._plans, codes)
 
     def decision_profile(
         self, codes: NDArray[Any], feature: str, at: Sequence[int] | NDArray[Any]

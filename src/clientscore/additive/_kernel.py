@@ -6,7 +6,7 @@ Terms are always added in the card's order, so that every way of scoring agrees 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+#: What runs the kernel: numpy, or code compiled by numba (an extra); the results are the same to the bit.
+Engine = Literal["numpy", "numba"]
 
 BLOCK_ROWS = 16_384
 _COUNT_BELOW = 100  # below this many edges, counting them beats a binary search
