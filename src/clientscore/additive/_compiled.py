@@ -23,7 +23,9 @@ def number_codes_compiled(
     """Do what :func:`number_codes` does."""
     padded = np.full((1 << len(edges).bit_length()) - 1, np.inf)
     padded[: len(edges)] = edges
-    return int(compiled(_write_codes)(values, padded, out, missing))
+    given = np.ascontiguousarray(values).view()
+    given.flags.writeable = False  # one kind of argument, compiled once
+    return int(compiled(_write_codes)(given, padded, out, missing))
 
 
 def sum_terms_compiled(
@@ -32,13 +34,15 @@ def sum_terms_compiled(
     """Return what :func:`sum_terms` returns."""
     width, starts = len(intercept), np.cumsum([0, *(plan.table.size for plan in plans)]).tolist()
     _check_rows(plans, codes, width)
+    narrow = codes.dtype.itemsize <= 2
+    by_feature = np.ascontiguousarray(codes.T, dtype=codes.dtype if narrow else np.int64)
     layout = np.array(
         [(plan.first, plan.second, plan.stride, at) for plan, at in zip(plans, starts[:-1], strict=True)],
         dtype=np.int64,
     ).reshape(-1, 4)
     tables = np.concatenate([np.empty(0), *(plan.table.ravel() for plan in plans)])
     total = np.empty((len(codes), width))
-    compiled(_write_sums)(np.asarray(intercept, dtype=float), layout, tables, codes.T, total)
+    compiled(_write_sums)(np.asarray(intercept, dtype=float), layout, tables, by_feature, total)
     return total[:, 0] if width == 1 else total
 
 

@@ -180,7 +180,7 @@ class ReasonFinder:
         losses[losses <= _MIN_LOSS] = 0.0
         distinct, ranks = np.unique(losses, return_inverse=True)
         kind = np.uint16 if len(distinct) <= 1 << 16 else np.uint32
-        parts = np.split(ranks[1:].astype(kind), np.cumsum([len(table) for table in tables])[:-1])
+        parts = np.split(ranks[1:].astype(kind), np.cumsum([len(table) for table in tables], dtype=int))[:-1]
         columns = [self.card.features.index(name) for name in self.card.scored_features]
         return list(zip(columns, parts, strict=True)), self._unpack(distinct).astype(kind)
 
