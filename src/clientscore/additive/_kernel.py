@@ -6,6 +6,7 @@ Terms are always added in the card's order, so that every way of scoring agrees 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -30,6 +31,11 @@ class TermPlan:
     second: int  # -1 for a term of one feature
     stride: int  # rows of the second feature
     table: NDArray[np.float64]  # (rows,) for one output, (rows, n_outputs) for several
+
+    @cached_property
+    def share(self) -> NDArray[np.float64]:
+        """The table of each of the term's features: a pair's values are shared half and half."""
+        return self.table if self.second < 0 else self.table / 2
 
 
 def number_codes(
@@ -103,14 +109,12 @@ def feature_values(
     values = np.zeros((len(columns), len(codes)))
     place = {column: j for j, column in enumerate(columns)}
     for plan in plans:
-        table = plan.table if plan.table.ndim == 1 else np.ascontiguousarray(plan.table[:, output])
-        shares = [place[plan.first]] if plan.second < 0 else [place[plan.first], place[plan.second]]
-        table = table / len(shares)
+        table = plan.share if plan.share.ndim == 1 else np.ascontiguousarray(plan.share[:, output])
         for start in range(0, len(codes), BLOCK_ROWS):
             block = slice(start, start + BLOCK_ROWS)
             found = table.take(term_rows(plan, codes[block]))
-            for j in shares:
-                part = values[j, block]
+            for column in (plan.first,) if plan.second < 0 else (plan.first, plan.second):
+                part = values[place[column], block]
                 part += found
     return values.T
 

@@ -129,7 +129,7 @@ class ReasonFinder:
         """Return the places of the n largest losses of each row: shape (n, rows), the largest first.
 
         Places count the scored features; where fewer lose anything it is their number.  `parts` are the
-        card's feature contributions of `codes`, where they are at hand.
+        card's feature contributions of `codes`, where they are at hand; they are overwritten.
         """
         if self._ranks is not None:
             tables, place_of = self._ranks
@@ -137,7 +137,7 @@ class ReasonFinder:
             return place_of.take(_largest(ranks, n, np.zeros(len(codes), dtype=place_of.dtype)))
         if parts is None:
             parts = self.card.feature_contributions_codes(codes)
-        losses = (self._pack(parts[:, j] - base, j) for j, base in enumerate(self.reference))
+        losses = (self._pack(part, self.reference[j], j) for j, part in enumerate(parts.T))
         return self._unpack(_largest(losses, n, np.zeros(len(codes))))
 
     def names_one(self, codes: Sequence[int], n: int, parts: Sequence[float] | None = None) -> list[str]:
@@ -149,7 +149,7 @@ class ReasonFinder:
         names = self.card.scored_features
         if parts is None:
             parts = list(self.card.explain_codes_one(codes).values())
-        losses = self._pack(np.array(parts) - self.reference, np.arange(len(names)))
+        losses = self._pack(np.array(parts), self.reference, np.arange(len(names)))
         places = self._unpack(np.sort(losses)[: -n - 1 : -1])
         return [names[place] for place in places.tolist() if place < len(names)]
 
@@ -157,8 +157,10 @@ class ReasonFinder:
     def _bits(self) -> int:
         return max(len(self.reference) - 1, 0).bit_length()
 
-    def _pack(self, losses: NDArray[np.float64], place: Any) -> NDArray[np.float64]:
-        """Write places into the last bits of losses, the earlier the larger."""
+    def _pack(self, parts: NDArray[np.float64], base: Any, place: Any) -> NDArray[np.float64]:
+        """Turn contributions into losses that carry a place in their last bits, the earlier the larger."""
+        losses = parts
+        losses -= base
         bits = losses.view(np.int64)
         bits &= -1 << self._bits
         bits |= len(self.reference) - 1 - place
@@ -175,7 +177,7 @@ class ReasonFinder:
         values = self.card.feature_tables()
         if values is None:
             return None
-        tables = [self._pack(table - self.reference[j], j) for j, table in enumerate(values.values())]
+        tables = [self._pack(table, self.reference[j], j) for j, table in enumerate(values.values())]
         losses = np.concatenate([np.zeros(1), *tables])
         losses[losses <= _MIN_LOSS] = 0.0
         distinct, ranks = np.unique(losses, return_inverse=True)
@@ -203,13 +205,15 @@ def _largest(keys: Iterable[NDArray[Any]], n: int, least: NDArray[Any]) -> NDArr
     Overwrites the keys.
     """
     top = np.repeat(least[np.newaxis], n, axis=0)
+    *upper, last = top
     spare = np.empty_like(least)
     for key in keys:
         less = key
-        for row in top:
+        for row in upper:
             np.minimum(row, less, out=spare)
             np.maximum(row, less, out=row)
             less, spare = spare, less
+        np.maximum(last, less, out=last)
     return top
 
 
