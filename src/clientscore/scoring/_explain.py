@@ -56,12 +56,12 @@ class Explainer:
             pillars = pillar_totals(parts, self.pillars, self._factor)
             return pillars, self.finder.names_one(codes, n, list(parts.values()))
         tables, places = self._tables
-        values, points = list(map(getitem, tables, codes)), {}
+        values, factor, points = list(map(getitem, tables, codes)), -self._factor, {}
         for pillar, columns in places:
             total = 0.0
             for column in columns:
                 total += values[column]
-            points[pillar] = -self._factor * total
+            points[pillar] = factor * total
         return points, self.finder.names_one(codes, n)
 
     @cached_property
