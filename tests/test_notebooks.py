@@ -12,6 +12,7 @@ from nbclient.exceptions import CellExecutionError
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+EXTRAS = {"02_scorecard": ("duckdb", "sqlglot")}  # beyond what notebooks always need
 
 
 def read(path: Path) -> nbformat.NotebookNode:
@@ -20,17 +21,27 @@ def read(path: Path) -> nbformat.NotebookNode:
     return notebook
 
 
-def run(notebook: nbformat.NotebookNode, folder: Path) -> None:
-    """Run all cells in a fresh kernel that works in `folder`; warnings of our own code are errors."""
+def run(notebook: nbformat.NotebookNode, folder: Path) -> str:
+    """Run all cells in a fresh kernel that works in `folder`; return what they print.
+
+    Warnings of our own code are errors.
+    """
     ours = nbformat.v4.new_code_cell(
         "import warnings; warnings.filterwarnings('error', module='clientscore')"
     )
     notebook.cells.insert(0, ours)
     NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(folder)}}).execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    return "".join(output.text for output in outputs if output.output_type == "stream")
+
+
+def need_extras(name: str) -> None:
+    for module in EXTRAS.get(name, ()):
+        pytest.importorskip(module, reason=f"{name} needs {module}: pip install 'clientscore[sql]'")
 
 
 def test_there_are_notebooks() -> None:
-    assert [path.name for path in NOTEBOOKS][:1] == ["01_whole_chain.ipynb"]
+    assert [path.name for path in NOTEBOOKS] == ["01_whole_chain.ipynb", "02_scorecard.ipynb"]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -53,7 +64,19 @@ def test_it_tells_its_story(path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_it_runs(path: Path) -> None:
+    need_extras(path.stem)
     run(read(path), FOLDER)
+
+
+@pytest.mark.slow
+def test_the_scorecard_runs_without_real_data_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need_extras("02_scorecard")
+    monkeypatch.setenv("CLIENTSCORE_DATA", str(tmp_path))
+    told = run(read(FOLDER / "02_scorecard.ipynb"), FOLDER)
+    assert told.startswith(f"data: the SIMULATED sample book; no US companies in {tmp_path}\n")
+    assert told.count(" 0 mismatches") == 2
 
 
 def test_a_cell_that_fails_is_caught(tmp_path: Path) -> None:

@@ -148,9 +148,10 @@ def test_auto_keeps_the_pairs_that_matter_and_the_curve(data):
         term.name for term in card.terms if len(term.features) == 1
     }
     assert chosen["over_best"] <= chosen["standard_error"]
-    assert chosen["loss"] == pytest.approx(report.loss)
+    # The curve is that of the mean of all bags, a little better than the bags one by one.
+    assert 0.97 * report.loss < chosen["loss"] < report.loss
     all_pairs = report.curve.iloc[0]
-    assert all_pairs["loss"] == pytest.approx(dense.loss, abs=2e-5)
+    assert 0.97 * dense.loss < all_pairs["loss"] < dense.loss
     assert report.curve["loss"].min() <= all_pairs["loss"]
     lines = report.pairs.set_index(["feature_1", "feature_2"])["factor"]
     for term in card.terms:

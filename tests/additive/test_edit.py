@@ -22,6 +22,11 @@ from clientscore.additive import (
 from clientscore.exceptions import BundleFormatError, InvalidParameterError
 from clientscore.scale import ScoreScale
 
+
+def woe_card(X, y, **settings):
+    return learn_woe(X, y, **settings)[0]
+
+
 SIGNED = {"by": "A. Chen", "why": "few clients", "when": "2026-03-31"}
 
 
@@ -153,7 +158,7 @@ def test_merges_that_cannot_be(feature, rows, fault):
 
 
 def test_rows_out_of_range_do_not_merge():
-    card = learn_woe(pd.DataFrame({"x": [1.0, 2, 3, 4] * 30}), [0, 0, 1, 1, 0, 1, 1, 1] * 15, min_share=0.01)
+    card = woe_card(pd.DataFrame({"x": [1.0, 2, 3, 4] * 30}), [0, 0, 1, 1, 0, 1, 1, 1] * 15, min_share=0.01)
     with pytest.raises(InvalidParameterError, match="'< 1' is none"):
         card.merge_bins("x", [0, 1], **SIGNED)
 
@@ -383,7 +388,7 @@ def flattened(card, feature="a"):
     return card.merge_bins(feature, list(one.inner_rows), **SIGNED).freeze(feature, **SIGNED)
 
 
-@pytest.mark.parametrize("how", [learn_woe, boosted])
+@pytest.mark.parametrize("how", [woe_card, boosted])
 def test_a_refit_wins_back_loss_and_leaves_the_frozen_alone(how):
     X, y = book()
     card = flattened(how(X, y))
@@ -403,7 +408,7 @@ def test_a_refit_wins_back_loss_and_leaves_the_frozen_alone(how):
 
 def test_a_refit_finds_the_factor_that_was_taken():
     X, y = book(6000)
-    card = learn_woe(X, y)
+    card = woe_card(X, y)
     rows = list(range(card.bins[1].n_rows))
     values = next(term for term in card.terms if term.name == "b").values[:, 0]
     others = [name for name in card.scored_features if name != "b"]
@@ -467,7 +472,7 @@ def test_a_direction_bounds_the_factor_of_a_pair_by_that_of_the_main_effect():
 
 def test_refits_that_cannot_be():
     X, y = book(300)
-    card = learn_woe(X, y)
+    card = woe_card(X, y)
     with pytest.raises(InvalidParameterError, match="Every table is frozen"):
         card.freeze(list(card.scored_features), **SIGNED).refit(X, y, **SIGNED)
     with pytest.raises(InvalidParameterError, match="cannot be refitted") as caught:
@@ -488,7 +493,22 @@ def test_refits_that_cannot_be():
 
 def test_edits_and_policies_live_together():
     X, y = book(600)
-    card = learn_woe(X, y, rules={"c": FeatureRule(specials=(-999,))})
+    card = woe_card(X, y, rules={"c": FeatureRule(specials=(-999,))})
     card = card.with_rules({"c": FeatureRule(missing="worst")}).set_points("c", "code -999", -15, **SIGNED)
     assert card.recalibrated(0.1, 0.9).edits == card.edits
     assert edited_rows(card, "c")["row_1"].tolist() == ["code -999"]
+
+
+def test_deviations_move_with_their_rows_and_vanish_where_people_decide():
+    bins = (FeatureBins("a", "number", edges=(2.0, 4.0)),)
+    share, deviation = np.array([0.5, 0.3, 0.2, 0, 0]), np.array([0.1, 0.2, 0.3, 0, 0])[:, None]
+    values = np.array([-1.0, 0.5, 1.0, 0, 0])[:, None]
+    card = AdditiveCard(("bad",), (0.0,), bins, (Term(("a",), values, share, deviation),))
+    merged = card.merge_bins("a", [1, 2], **SIGNED)
+    assert merged.terms[0].deviation[:, 0].tolist() == pytest.approx([0.1, 0.24, 0, 0])
+    assert card.split_bin("a", 3, **SIGNED).terms[0].deviation[:4, 0].tolist() == [0.1, 0.2, 0.2, 0.3]
+    assert card.set_points("a", 2, 5, **SIGNED).terms[0].deviation[:, 0].tolist() == [0.1, 0.2, 0, 0, 0]
+    X, y = pd.DataFrame({"a": [1.0, 3.0, 5.0] * 20}), [0, 0, 1] * 20
+    new = card.refit(X, y, **SIGNED)
+    factor = new.edits[-1].detail["factors"]["a"]
+    assert new.terms[0].deviation == pytest.approx(deviation * factor)

@@ -360,7 +360,7 @@ def test_a_special_value_inside_a_range_never_takes_the_rows_of_the_range():
     rng = np.random.default_rng(0)
     x = np.round(rng.uniform(0, 10, 4000), 1)
     y = np.where(x == 5.0, 1.0, rng.random(4000) < 0.1)
-    learned = learn_woe(pd.DataFrame({"x": x}), y, rules={"x": FeatureRule(specials=(5.0,))})
+    learned, _ = learn_woe(pd.DataFrame({"x": x}), y, rules={"x": FeatureRule(specials=(5.0,))})
     assert learned.decision_one({"x": 5.0}) > 2 > learned.decision_one({"x": 5.1})
     assert fit_bins(pd.DataFrame({"x": x}), rules={"x": FeatureRule(specials=(5.0,))})[0].specials == (5.0,)
 
@@ -392,7 +392,7 @@ def test_a_learned_card_can_be_written_as_points():
     rng = np.random.default_rng(0)
     X = pd.DataFrame({"a": rng.normal(size=2000), "k": rng.choice(["u", "v", None], 2000)})
     y = (rng.random(2000) < 1 / (1 + np.exp(1 - X["a"] - (X["k"] == "u")))).astype(float)
-    card = learn_woe(X, y)
+    card, _ = learn_woe(X, y)
     for form in ("toml", "csv"):
         again, scale = expert_card(card.to_points_table(form=form), by="A", why="x", when="2026-01-01")
         assert scale == ScoreScale()

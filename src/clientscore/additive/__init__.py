@@ -8,12 +8,12 @@
 ========================  ==========================================================================
 :class:`AdditiveCard`     the model: data that JSON can carry; scoring, contributions, calibration
 :class:`FeatureBins`      how a value of one feature becomes a row number
-:class:`Edit`             one change by hand: what, who, when, why
 :class:`FeatureRule`      what people decide about a feature: direction, codes, range, odd values
-:func:`learn_boosted`     bagged boosting of depth 2, folded without loss, purified
+:class:`Edit`             one change by hand: what, who, when, why
+:func:`learn_boosted`     bagged boosting of depth 2, folded without loss, purified, shortened
+:func:`learn_woe`         weight of evidence over bins from an exact dynamic program, logistic
 :func:`expert_card`       points that people wrote down, TOML or CSV (:class:`PointsTable`)
 :func:`slotting_card`     project finance by the supervisory criteria, an example
-:func:`learn_woe`         weight of evidence over bins from an exact dynamic program, logistic
 :func:`bag_trees`         full trees over the same bins: no card, what a card is measured against
 :func:`boundary_frame`    the values at which an export could differ; :func:`compare_export` proves it
 ========================  ==========================================================================

@@ -16,7 +16,8 @@ import pandas as pd
 from clientscore._checks import check_columns, check_option
 from clientscore.exceptions import DataError, InvalidParameterError
 
-from ._kernel import number_codes
+from ._compiled import number_codes_compiled
+from ._kernel import Engine, number_codes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -307,21 +308,33 @@ def _edge_texts(edges: Sequence[float]) -> list[str]:
 
 def as_numbers(name: str, column: pd.Series, faults: list[str]) -> NDArray[np.float64] | None:
     """Return a column as finite floats or NaN; append to `faults` and return None where that fails."""
-    dtype = column.dtype
-    if pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_complex_dtype(dtype):
-        values: NDArray[np.float64] = column.to_numpy(dtype=float, na_value=np.nan)
-    else:
-        known = column.dropna()
-        if not all(isinstance(value, Real) for value in known):
-            example = next(value for value in known if not isinstance(value, Real))
-            faults.append(f"{name!r} must hold numbers; got {example!r} (dtype {dtype}).")
-            return None
-        values = np.full(len(column), np.nan)
-        values[column.notna().to_numpy()] = [float(value) for value in known]
-    infinite = int(np.isinf(values).sum())
+    values = _floats(name, column, faults)
+    if values is not None and check_finite(name, int(np.isinf(values).sum()), len(values), faults):
+        return values
+    return None
+
+
+def check_finite(name: str, infinite: int, n: int, faults: list[str]) -> bool:
+    """Return whether none of n numbers is infinite; append to `faults` where some are."""
     if infinite:
-        faults.append(f"{name!r} holds infinity in {infinite} of {len(values)} rows; make it missing.")
+        faults.append(f"{name!r} holds infinity in {infinite} of {n} rows; make it missing.")
+    return not infinite
+
+
+def _floats(name: str, column: pd.Series, faults: list[str]) -> NDArray[np.float64] | None:
+    """Return a column as floats or NaN, not copied where it holds floats; see :func:`as_numbers`."""
+    dtype = column.dtype
+    if dtype == np.float64:
+        return np.asarray(column.to_numpy())
+    if pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_complex_dtype(dtype):
+        return np.asarray(column.to_numpy(dtype=float, na_value=np.nan))
+    known = column.dropna()
+    if not all(isinstance(value, Real) for value in known):
+        example = next(value for value in known if not isinstance(value, Real))
+        faults.append(f"{name!r} must hold numbers; got {example!r} (dtype {dtype}).")
         return None
+    values = np.full(len(column), np.nan)
+    values[column.notna().to_numpy()] = [float(value) for value in known]
     return values
 
 
@@ -332,7 +345,9 @@ def check_unique_columns(X: pd.DataFrame) -> None:
         raise DataError(f"Column names of X must differ; repeated: {', '.join(repeated)}.")
 
 
-def encode(bins: Sequence[FeatureBins], X: pd.DataFrame) -> NDArray[np.uint8] | NDArray[np.uint16]:
+def encode(
+    bins: Sequence[FeatureBins], X: pd.DataFrame, engine: Engine = "numpy"
+) -> NDArray[np.uint8] | NDArray[np.uint16]:
     """Turn every feature into row numbers, by column name; other columns are ignored.
 
     Parameters
@@ -341,6 +356,8 @@ def encode(bins: Sequence[FeatureBins], X: pd.DataFrame) -> NDArray[np.uint8] | 
         Bins of the features wanted, in the order wanted.
     X : DataFrame of shape (n, any number of columns)
         Must hold a column for each of the bins, in any order.
+    engine : {"numpy", "numba"}, default "numpy"
+        What counts edges; the result is the same.
 
     Returns
     -------
@@ -353,6 +370,8 @@ def encode(bins: Sequence[FeatureBins], X: pd.DataFrame) -> NDArray[np.uint8] | 
         If columns are absent; each with its nearest match.
     DataError
         If numbers are infinite or text, or column names repeat; all columns are listed.
+    MissingDependencyError
+        If the engine is "numba" and numba is not installed.
 
     Examples
     --------
@@ -360,6 +379,8 @@ def encode(bins: Sequence[FeatureBins], X: pd.DataFrame) -> NDArray[np.uint8] | 
     >>> encode(bins, pd.DataFrame({"roa": [-0.1, 0.0, 0.2, None]})).ravel().tolist()
     [0, 0, 1, 2]
     """
+    check_option("engine", engine, Engine)
+    write_codes = number_codes if engine == "numpy" else number_codes_compiled
     check_columns(X.columns, [one.name for one in bins], subject="X")
     check_unique_columns(X)
     wide = any(one.n_rows > 256 for one in bins)
@@ -369,24 +390,18 @@ def encode(bins: Sequence[FeatureBins], X: pd.DataFrame) -> NDArray[np.uint8] | 
         if one.kind == "category":
             codes[:, j] = _category_codes(one, X[one.name])
             continue
-        values = as_numbers(one.name, X[one.name], faults)
+        values = _floats(one.name, X[one.name], faults)
         if values is not None:
-            number_codes(values, one.edges, codes[:, j])
-            _special_codes(one, values, codes[:, j])
+            infinite = write_codes(values, one.edges, codes[:, j], one.missing_code)
+            check_finite(one.name, infinite, len(values), faults)
+            for special, row in one.special_codes.items():
+                codes[values == special, j] = row
     for j, one in enumerate(bins):
         if one.refuse and not faults:
             faults += _refused(one, codes[:, j])
     if faults:
         raise DataError(f"{len(faults)} of {len(bins)} columns of X cannot be scored.", faults)
     return codes
-
-
-def _special_codes(bins: FeatureBins, values: NDArray[np.float64], codes: NDArray[Any]) -> None:
-    """Give special codes their rows, and missing the row that stands behind them."""
-    if bins.specials:
-        codes[np.isnan(values)] = bins.missing_code
-        for special, row in bins.special_codes.items():
-            codes[values == special] = row
 
 
 def _refused(bins: FeatureBins, codes: NDArray[Any]) -> list[str]:

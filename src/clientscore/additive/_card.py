@@ -11,9 +11,10 @@ import pandas as pd
 from clientscore._checks import check_columns, check_option
 
 from ._bins import FeatureBins, encode
+from ._compiled import sum_terms_compiled
 from ._editable import EditableCard
-from ._kernel import TermPlan, feature_values, sum_terms, term_values
-from ._one import Split, explain_one, profile_one, row_numbers, sum_one, views_of
+from ._kernel import Engine, TermPlan, feature_values, profile, sum_terms, term_values
+from ._one import RowReader, Split, explain_one, profile_one, sum_one, views_of
 from .exports import SqlDialect, to_pmml, to_sheet, to_sql
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from clientscore.scale import ScoreScale
 
-    from ._one import Reader, View
+    from ._one import View
     from ._term import Term
 
 
@@ -82,11 +83,10 @@ class AdditiveCard(EditableCard):
         return {}
 
     @cached_property
-    def _readers(self) -> list[Reader]:
+    def _reader(self) -> RowReader:
         plain = [one.kind == "number" and not one.specials and not one.refuse for one in self.bins]
-        return [
-            (one.name, one.edges if fast else None, one) for fast, one in zip(plain, self.bins, strict=True)
-        ]
+        edges = [one.edges if fast else None for fast, one in zip(plain, self.bins, strict=True)]
+        return RowReader([(one.name, own, one) for own, one in zip(edges, self.bins, strict=True)])
 
     def _plan(self, term: Term) -> TermPlan:
         width = len(self.outputs)
@@ -104,17 +104,19 @@ class AdditiveCard(EditableCard):
 
     # ---- scoring -------------------------------------------------------------------------------------
 
-    def encode(self, X: pd.DataFrame) -> NDArray[Any]:
+    def encode(self, X: pd.DataFrame, engine: Engine = "numpy") -> NDArray[Any]:
         """Return row numbers of the card's features: shape (n, n_features); see :func:`encode`."""
-        return encode(self.bins, X)
+        return encode(self.bins, X, engine)
 
-    def decision(self, X: pd.DataFrame) -> pd.Series | pd.DataFrame:
+    def decision(self, X: pd.DataFrame, engine: Engine = "numpy") -> pd.Series | pd.DataFrame:
         """Return the decision of every row of `X`.
 
         Parameters
         ----------
         X : DataFrame of shape (n, any number of columns)
             Holds the card's features by name, in any order.
+        engine : {"numpy", "numba"}, default "numpy"
+            What computes it, equal to the bit; "numba" needs the extra "fast" and compiles at its first call.
 
         Returns
         -------
@@ -127,15 +129,19 @@ class AdditiveCard(EditableCard):
             If features are absent; each with its nearest match.
         DataError
             If numbers are infinite or text.
+        MissingDependencyError
+            If the engine is "numba" and numba is not installed.
         """
-        values = self.decision_codes(self.encode(X))
+        values = self.decision_codes(self.encode(X, engine), engine)
         if len(self.outputs) == 1:
             return pd.Series(values, index=X.index, name=self.outputs[0])
         return pd.DataFrame(values, index=X.index, columns=list(self.outputs))
 
-    def decision_codes(self, codes: NDArray[Any]) -> NDArray[np.float64]:
+    def decision_codes(self, codes: NDArray[Any], engine: Engine = "numpy") -> NDArray[np.float64]:
         """Return the decision of row numbers: shape (n,) for one output, else (n, n_outputs)."""
-        return sum_terms(np.asarray(self.intercept), self._plans, codes)
+        check_option("engine", engine, Engine)
+        add = sum_terms if engine == "numpy" else sum_terms_compiled
+        return add(np.asarray(self.intercept), self._plans, codes)
 
     def decision_profile(
         self, codes: NDArray[Any], feature: str, at: Sequence[int] | NDArray[Any]
@@ -159,23 +165,7 @@ class AdditiveCard(EditableCard):
         ndarray of shape (n, m, n_outputs)
         """
         check_option("feature", feature, self.features)
-        j, places = self._column[feature], np.asarray(at, dtype=np.intp)
-        fixed = [plan for plan in self._plans if j not in (plan.first, plan.second)]
-        width = len(self.outputs)
-        base = sum_terms(np.asarray(self.intercept), fixed, codes).reshape(-1, 1, width)
-        total = np.repeat(base, len(places), axis=1)
-        for plan in self._plans:
-            if j not in (plan.first, plan.second):
-                continue
-            if plan.second < 0:
-                total += plan.table.reshape(-1, width)[places]
-                continue
-            table = plan.table.reshape(-1, plan.stride, width)
-            if plan.first == j:
-                table = table.swapaxes(0, 1)
-            other = plan.second if plan.first == j else plan.first
-            total += table[:, places].take(codes[:, other], axis=0)
-        return total
+        return profile(np.asarray(self.intercept), self._plans, codes, self._column[feature], at)
 
     def decision_one(self, values: Mapping[str, Any]) -> float | dict[str, float]:
         """Return the decision of one client given as a mapping; agrees with :meth:`decision` to the bit.
@@ -201,9 +191,11 @@ class AdditiveCard(EditableCard):
 
     def codes_one(self, values: Mapping[str, Any]) -> list[int]:
         """Return the row numbers of one client given as a mapping."""
-        if not self._column.keys() <= values.keys():
+        try:
+            return self._reader(values)
+        except KeyError:
             check_columns(values.keys(), self.features, subject="The client")
-        return row_numbers(self._readers, values)
+            raise
 
     def decision_codes_one(self, codes: Sequence[int]) -> list[float]:
         """Return the decision of row numbers as from :meth:`codes_one`, one number an output."""
@@ -265,8 +257,21 @@ class AdditiveCard(EditableCard):
         self, codes: NDArray[Any], output: str | None = None
     ) -> NDArray[np.float64]:
         """Return :meth:`feature_contributions` of row numbers: shape (n, number of scored features)."""
-        values = feature_values(self._plans, codes, self._output(output), len(self.bins))
-        return values[:, [self._column[name] for name in self.scored_features]]
+        columns = [self._column[name] for name in self.scored_features]
+        return feature_values(self._plans, codes, self._output(output), columns)
+
+    def feature_tables(self) -> dict[str, NDArray[np.float64]] | None:
+        """Return the value of every row of each scored feature; None where a term has two features.
+
+        For a card of one output.
+        """
+        tables: dict[str, NDArray[np.float64]] = {}
+        for plan in self._plans:
+            if plan.second >= 0:
+                return None
+            name = self.features[plan.first]
+            tables[name] = tables.get(name, 0.0) + plan.table
+        return {name: tables[name] for name in self.scored_features}
 
     def explain_one(self, values: Mapping[str, Any], output: str | None = None) -> dict[str, float]:
         """Return the contribution of every scored feature of one client, pairs shared half and half."""

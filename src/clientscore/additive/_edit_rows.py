@@ -61,12 +61,17 @@ class _Change:
         if self.old.name not in term.features:
             return term
         axis = term.features.index(self.old.name)
-        before = np.moveaxis(term.values, axis, 0)
+        deviation = None if term.deviation is None else self.table(term.deviation, axis)
+        return replace(term, values=self.table(term.values, axis), deviation=deviation)
+
+    def table(self, values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+        """Return a table with the rows of one axis changed."""
+        before = np.moveaxis(values, axis, 0)
         after = before[self.origin]
         if self.weights is not None:
             after[list(self.into)] = np.tensordot(self.weights, before[list(self.rows)], axes=1)
         follow(self.old, self.new, before, after)
-        return replace(term, values=np.ascontiguousarray(np.moveaxis(after, 0, axis)))
+        return np.ascontiguousarray(np.moveaxis(after, 0, axis))
 
 
 def follow(
@@ -185,8 +190,19 @@ def set_values(
         after=[float(after[(*place, column)]) for place in touched],
         **({} if points is None else {"points": numbers.tolist(), "pdo": unit.pdo}),
     )
-    terms = tuple(replace(one, values=after) if one is table else one for one in card.terms)
+    new = replace(table, values=after, deviation=_decided(table, touched, column))
+    terms = tuple(new if one is table else one for one in card.terms)
     return replace(card, terms=terms, edits=(*card.edits, edit))
+
+
+def _decided(term: Term, places: Sequence[tuple[int, ...]], column: int) -> NDArray[np.float64] | None:
+    """Return the deviations over bags: none in cells that people decided."""
+    if term.deviation is None:
+        return None
+    deviation = term.deviation.copy()
+    for place in places:
+        deviation[(*place, column)] = 0.0
+    return deviation
 
 
 def set_frozen(card: Card, names: str | Sequence[str], signature: Signature, *, frozen: bool) -> Card:

@@ -6,7 +6,8 @@ Terms are always added in the card's order, so that every way of scoring agrees 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+#: What runs the kernel: numpy, or code compiled by numba (an extra); the results are the same to the bit.
+Engine = Literal["numpy", "numba"]
 
 BLOCK_ROWS = 16_384
 _COUNT_BELOW = 100  # below this many edges, counting them beats a binary search
@@ -28,23 +32,36 @@ class TermPlan:
     stride: int  # rows of the second feature
     table: NDArray[np.float64]  # (rows,) for one output, (rows, n_outputs) for several
 
+    @cached_property
+    def share(self) -> NDArray[np.float64]:
+        """The table of each of the term's features: a pair's values are shared half and half."""
+        return self.table if self.second < 0 else self.table / 2
 
-def number_codes(values: NDArray[np.float64], edges: Sequence[float], out: NDArray[Any]) -> None:
-    """Write the row numbers of `values` into `out`: edges strictly below x, or the missing row for NaN."""
-    flags = np.empty(min(BLOCK_ROWS, len(values)), dtype=bool)
+
+def number_codes(
+    values: NDArray[np.float64], edges: Sequence[float], out: NDArray[Any], missing: int | None = None
+) -> int:
+    """Write the row numbers of `values` into `out`: edges strictly below x, or the missing row for NaN.
+
+    The missing row is `missing`, by default the one behind the intervals.  Returns how many values are
+    infinite.
+    """
+    column = np.asarray(edges, dtype=float).reshape(-1, 1)
+    few = len(edges) < _COUNT_BELOW
+    below = np.empty((len(edges) if few else 0, min(BLOCK_ROWS, len(values))), dtype=bool)
+    infinite = 0
     for start in range(0, len(values), BLOCK_ROWS):
-        x = values[start : start + BLOCK_ROWS]
+        x = np.ascontiguousarray(values[start : start + BLOCK_ROWS])
         codes = out[start : start + BLOCK_ROWS]
-        if len(edges) < _COUNT_BELOW:
-            flag = flags[: len(x)]
-            codes[:] = 0
-            for edge in edges:
-                np.less(edge, x, out=flag)
-                np.add(codes, flag.view(np.uint8), out=codes)
+        if few:
+            flags = np.less(column, x, out=below[:, : len(x)])
+            codes[...] = np.add.reduce(flags.view(np.uint8), axis=0, dtype=np.uint8)
         else:
-            codes[:] = np.searchsorted(edges, x, side="left")
-        np.isnan(x, out=flags[: len(x)])
-        codes[flags[: len(x)]] = len(edges) + 1
+            codes[...] = np.searchsorted(edges, x, side="left")
+        if not np.isfinite(x).all():
+            codes[np.isnan(x)] = len(edges) + 1 if missing is None else missing
+            infinite += int(np.isinf(x).sum())
+    return infinite
 
 
 def term_rows(plan: TermPlan, codes: NDArray[Any]) -> NDArray[Any]:
@@ -52,10 +69,10 @@ def term_rows(plan: TermPlan, codes: NDArray[Any]) -> NDArray[Any]:
     rows: NDArray[Any] = codes[:, plan.first]
     if plan.second < 0:
         return rows
-    wide = rows.astype(np.intp)
-    wide *= plan.stride
-    wide += codes[:, plan.second]
-    return wide
+    narrow = codes.dtype == np.uint8 and plan.stride <= 256  # then 16 bits hold every row number
+    rows = np.multiply(rows, plan.stride, dtype=np.uint16 if narrow else np.intp)
+    rows += codes[:, plan.second]
+    return rows
 
 
 def sum_terms(
@@ -86,18 +103,43 @@ def term_values(plans: Sequence[TermPlan], codes: NDArray[Any], output: int) -> 
 
 
 def feature_values(
-    plans: Sequence[TermPlan], codes: NDArray[Any], output: int, n_features: int
+    plans: Sequence[TermPlan], codes: NDArray[Any], output: int, columns: Sequence[int]
 ) -> NDArray[np.float64]:
-    """Return the value of every feature for one output, a pair's value shared half and half."""
-    values = np.zeros((len(codes), n_features), order="F")
+    """Return the value of every feature in `columns` for one output, a pair's value shared half and half."""
+    values = np.zeros((len(columns), len(codes)))
+    place = {column: j for j, column in enumerate(columns)}
     for plan in plans:
-        table = plan.table if plan.table.ndim == 1 else np.ascontiguousarray(plan.table[:, output])
-        if plan.second >= 0:
-            table = table / 2
+        table = plan.share if plan.share.ndim == 1 else np.ascontiguousarray(plan.share[:, output])
         for start in range(0, len(codes), BLOCK_ROWS):
             block = slice(start, start + BLOCK_ROWS)
             found = table.take(term_rows(plan, codes[block]))
-            values[block, plan.first] += found
-            if plan.second >= 0:
-                values[block, plan.second] += found
-    return values
+            for column in (plan.first,) if plan.second < 0 else (plan.first, plan.second):
+                part = values[place[column], block]
+                part += found
+    return values.T
+
+
+def profile(
+    intercept: NDArray[np.float64],
+    plans: Sequence[TermPlan],
+    codes: NDArray[Any],
+    column: int,
+    at: Sequence[int] | NDArray[Any],
+) -> NDArray[np.float64]:
+    """Return the sums with one column of the codes set to each of m rows: shape (n, m, n_outputs)."""
+    places, width = np.asarray(at, dtype=np.intp), len(intercept)
+    fixed = [plan for plan in plans if column not in (plan.first, plan.second)]
+    base = sum_terms(intercept, fixed, codes).reshape(-1, 1, width)
+    total = np.repeat(base, len(places), axis=1)
+    for plan in plans:
+        if column not in (plan.first, plan.second):
+            continue
+        if plan.second < 0:
+            total += plan.table.reshape(-1, width)[places]
+            continue
+        table = plan.table.reshape(-1, plan.stride, width)
+        if plan.first == column:
+            table = table.swapaxes(0, 1)
+        other = plan.second if plan.first == column else plan.first
+        total += table[:, places].take(codes[:, other], axis=0)
+    return total

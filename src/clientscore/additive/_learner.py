@@ -120,8 +120,7 @@ class Learner:
         bags = train_bags(self.design, held, replace(settings, pairs=pairs), seeds)
         other = self.finish(bags, "rescale", screened=True)
         curves = [one.curve for one in (report, other[1]) if one.curve is not None]
-        best = [float(curve.loc[curve["chosen"], "loss"].iloc[0]) for curve in curves]
-        refit = len(best) == 2 and best[1] < best[0]
+        refit = len(curves) == 2 and curves[1]["loss"].min() < curves[0]["loss"].min()
         curve = pd.concat([one.assign(refit=k > 0) for k, one in enumerate(curves)], ignore_index=True)
         curve["chosen"] &= curve["refit"] == refit
         card, told = other if refit else found

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass
+from math import isfinite
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,25 +24,47 @@ if TYPE_CHECKING:
     #: Name, edges (None for a category) and bins of a feature.
     Reader = tuple[str, tuple[float, ...] | None, FeatureBins]
     #: Columns of the codes (second -1 for one feature), rows of the second, and the flat table.
-    View = tuple[int, int, int, memoryview]
+    View = tuple[int, int, int, list[float]]
 
 
 def views_of(plans: Iterable[TermPlan]) -> list[View]:
     """Return the plans with flat tables that plain Python reads fast."""
-    return [(plan.first, plan.second, plan.stride, plan.table.ravel().data) for plan in plans]
+    return [(plan.first, plan.second, plan.stride, plan.table.ravel().tolist()) for plan in plans]
 
 
-def row_numbers(readers: Sequence[Reader], values: Mapping[str, Any]) -> list[int]:
-    """Return the row number of every feature."""
-    codes = []
-    for name, edges, one in readers:
-        value = values[name]
+class RowReader:
+    """Reads the row numbers of one client; a feature without edges is read by its bins.
+
+    Parameters
+    ----------
+    readers : sequence of (name, edges or None, bins)
+        One a feature.
+    """
+
+    def __init__(self, readers: Sequence[Reader]) -> None:
+        self._readers = readers
+        self._names = [name for name, _, _ in readers]
+        # itemgetter of several names is one call, and gives a tuple.
+        self._get = itemgetter(*self._names) if len(readers) > 1 else self._few
+        edges = [edges for _, edges, _ in readers if edges is not None]
+        self._edges = edges if len(edges) == len(readers) else None
+
+    def _few(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
+        return tuple(values[name] for name in self._names)
+
+    def __call__(self, values: Mapping[str, Any]) -> list[int]:
+        """Return the row number of every feature."""
+        given = self._get(values)
+        # Without a loop where all are finite floats, whose sum is finite too (or too large, then as below).
+        if self._edges is not None and {*map(type, given)} == {float} and isfinite(sum(given)):
+            return list(map(bisect_left, self._edges, given))
         # A finite float minus itself is 0: the fast way round NaN, infinity and everything else.
-        if edges is not None and type(value) is float and value - value == 0.0:
-            codes.append(bisect_left(edges, value))
-        else:
-            codes.append(one.code(value))
-    return codes
+        return [
+            bisect_left(edges, value)
+            if type(value) is float and value - value == 0.0 and edges is not None
+            else one.code(value)
+            for value, (_, edges, one) in zip(given, self._readers, strict=True)
+        ]
 
 
 def sum_one(intercept: Sequence[float], views: Iterable[View], codes: Sequence[int]) -> list[float]:

@@ -106,7 +106,7 @@ def refit(
 
 
 def _scaled(term: Term, factor: float) -> Term:
-    return term if factor == 1.0 else replace(term, values=term.values * factor)
+    return term if factor == 1.0 else term.scaled(np.array([factor]))
 
 
 def _data(card: CardData, codes: NDArray[Any], y: ArrayLike, sample_weight: ArrayLike | None) -> _Data:

@@ -17,11 +17,11 @@ from clientscore.scale import MasterScale, ScoreScale
 
 from ._calibration import Calibration, pd_map_from_state
 from ._challenger import ChallengerReport, challenge
+from ._explain import Explainer
 from ._fit import CardSettings, directions_of, learn_card, read_rows, unrefused
 from ._inputs import feature_pillars
-from ._pillars import pillar_totals
 from ._points import points_card
-from ._reasons import ReasonReference, reason_frame, reason_list
+from ._reasons import ReasonFinder, ReasonReference
 from ._revisions import CardRevisions
 from ._state import parameters_from_state, parameters_to_state
 
@@ -286,9 +286,7 @@ class ClientScorer(CardRevisions, ClassifierMixin, BaseEstimator):  # type: igno
         features.
         """
         frame = self._frame(X)
-        parts = self.card_.feature_contributions(frame)
-        columns = dict(zip(parts.columns, parts.to_numpy().T, strict=True))
-        return pd.DataFrame(pillar_totals(columns, self.pillars_, self.scale_.factor), index=parts.index)
+        return self._explainer().frame(self.card_.encode(frame), frame.index, 0)[0]
 
     # ---- reasons -------------------------------------------------------------------------------------
 
@@ -319,16 +317,21 @@ class ClientScorer(CardRevisions, ClassifierMixin, BaseEstimator):  # type: igno
             Columns reason_1 to reason_n: names of features, largest loss first; missing where no further
             scored feature loses points.
         """
-        reference = self._reason_reference(n, method, cutoff_points)
-        return reason_frame(self.card_.feature_contributions(self._frame(X)), reference, n)
-
-    def _reason_reference(self, n: int, method: str, cutoff_points: float | None) -> NDArray[np.float64]:
-        check_is_fitted(self, "card_")
+        frame = self._frame(X)
         check_integer("n", n, low=1, high=_MAX_REASONS)
         if cutoff_points is not None:
             check_interval("cutoff_points", cutoff_points, closed="neither")
         cutoff = None if cutoff_points is None else self.scale_.log_odds_from_points(cutoff_points)
-        return self._reference.of(method, cutoff)
+        finder = ReasonFinder(self.card_, self._reference.of(method, cutoff))
+        return finder.frame(self.card_.encode(frame), frame.index, n)
+
+    def _explainer(self) -> Explainer:
+        """Return what explains the card as it is now; built once."""
+        known: Explainer | None = self.__dict__.get("_explains")
+        if known is None or known.card is not self.card_ or known.scale is not self.scale_:
+            finder = ReasonFinder(self.card_, self._reference.of("shortfall", None))
+            self._explains = known = Explainer(self.card_, finder, self.pillars_, self.scale_)
+        return known
 
     def score_frame(self, X: pd.DataFrame, n: int = 4) -> pd.DataFrame:
         """Score clients with one reading of X.
@@ -346,14 +349,11 @@ class ClientScorer(CardRevisions, ClassifierMixin, BaseEstimator):  # type: igno
             pd, points, grade, base_points, financial_points and the other pillars, reason_1 to reason_n (by
             shortfall): what the methods for each of them return.
         """
-        reference = self._reason_reference(n, "shortfall", None)
         frame = self._frame(X)
+        check_integer("n", n, low=1, high=_MAX_REASONS)
         codes, index = self.card_.encode(frame), frame.index
         log_odds = self.card_.decision_codes(codes)
-        parts = self.card_.feature_contributions_codes(codes)
-        columns = dict(zip(self.card_.scored_features, parts.T, strict=True))
-        pillars = pillar_totals(columns, self.pillars_, self.scale_.factor)
-        reasons = reason_frame(pd.DataFrame(parts, index=index, columns=list(columns)), reference, n)
+        pillars, reasons = self._explainer().frame(codes, index, n)
         bad = self._pd(log_odds)
         figures = {
             "pd": bad,
@@ -361,8 +361,7 @@ class ClientScorer(CardRevisions, ClassifierMixin, BaseEstimator):  # type: igno
             "grade": self.master_scale_.grade(pd.Series(bad, index=index)),
             "base_points": self.base_points_,
         }
-        figures |= {f"{pillar}_points": points for pillar, points in pillars.items()}
-        return pd.concat([pd.DataFrame(figures, index=index), reasons], axis=1)
+        return pd.concat([pd.DataFrame(figures, index=index), pillars.add_suffix("_points"), reasons], axis=1)
 
     def score_one(self, values: Mapping[str, Any], n: int = 4) -> dict[str, Any]:
         """Score one client given as a mapping, without building a frame.
@@ -380,17 +379,19 @@ class ClientScorer(CardRevisions, ClassifierMixin, BaseEstimator):  # type: igno
             pd, points, grade, pillar_points (by pillar), and reasons (list of at most n features, by
             shortfall).
         """
-        reference = self._reason_reference(n, "shortfall", None)
+        if "card_" not in self.__dict__:
+            check_is_fitted(self, "card_")
+        check_integer("n", n, low=1, high=_MAX_REASONS)
         codes = self.card_.codes_one(values)
         log_odds = self.card_.decision_codes_one(codes)[0]
-        parts = self.card_.explain_codes_one(codes)
         probability = float(self._pd(log_odds))
+        pillars, reasons = self._explainer().one(codes, n)
         return {
             "pd": probability,
             "points": float(self.scale_.points_from_log_odds(log_odds)),
             "grade": self.master_scale_.grade_one(probability),
-            "pillar_points": pillar_totals(parts, self.pillars_, self.scale_.factor),
-            "reasons": reason_list(parts, reference, n),
+            "pillar_points": pillars,
+            "reasons": reasons,
         }
 
     # ---- as data -------------------------------------------------------------------------------------

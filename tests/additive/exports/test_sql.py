@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import re
 import shutil
 import sqlite3
@@ -153,7 +154,7 @@ def psql():
         pytest.skip("PostgreSQL is not installed: no /usr/lib/postgresql/*/bin/initdb, or no psql")
     root = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))  # a socket's path must be short
     as_user: list[str] = []
-    if Path("/proc/self").owner() == "root":  # the server refuses to run as root
+    if os.geteuid() == 0:  # the server refuses to run as root
         if shutil.which("runuser") is None:
             pytest.skip("PostgreSQL refuses to run as root, and runuser is absent")
         shutil.chown(root, "postgres")
@@ -227,6 +228,31 @@ def test_postgresql_agrees(psql, card_of, dialect):
     assert compare_export(
         card, frame, found["log_odds"], tolerance=0 if dialect == "postgres" else 1e-9
     ).empty
+
+
+# ---- Spark, where it is installed --------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_spark_agrees_to_the_bit(card_of, tmp_path):
+    pytest.importorskip("pyspark", reason="pyspark is not installed")
+    if shutil.which("java") is None:
+        pytest.skip("Java is not installed")
+    from pyspark.sql import SparkSession  # noqa: PLC0415 - may be absent
+
+    options = {"spark.ui.enabled": "false", "spark.sql.shuffle.partitions": "1"}
+    session = SparkSession.builder.master("local[1]").config(map=options).getOrCreate()
+    try:
+        for seed in range(3):
+            card = card_of(seed)
+            frame = boundary_frame(card)
+            numbered(frame).to_parquet(tmp_path / f"{seed}.parquet")
+            session.read.parquet(str(tmp_path / f"{seed}.parquet")).createOrReplaceTempView("book")
+            answer = session.sql(card.to_sql("book", "spark", ["row id"])).collect()
+            found = dict(sorted((row["row id"], row["log_odds"]) for row in answer))
+            assert compare_export(card, frame, list(found.values()), tolerance=0).empty
+    finally:
+        session.stop()
 
 
 # ---- databases that are not here: what is written means the same, read by another -------------------------

@@ -1,0 +1,253 @@
+"""The page: every figure as a Markdown table, and a line for each bar."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from .folds import SEED
+from .quality import CARD, LARGE_GAP, NOT_YET, WOE, compare, compare_us, ranks
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .quality import SetResult
+    from .speed import Line
+
+PACKAGES = ("numpy", "pandas", "scikit-learn", "lightgbm", "interpret-core", "optbinning")
+MODULES = {"scikit-learn": "sklearn", "interpret-core": "interpret"}  # where the names differ
+
+
+@dataclass
+class Page:
+    """Sections in order, and what each bar came to."""
+
+    title: str
+    sections: list[str] = field(default_factory=list)
+    bars: list[tuple[str, str, bool | None]] = field(default_factory=list)
+
+    def add(self, heading: str, *parts: str) -> None:
+        """Add a section; empty parts are left out."""
+        self.sections.append("\n\n".join([f"## {heading}", *(part for part in parts if part)]))
+
+    def bar(self, what: str, figure: str, met: bool | None) -> None:
+        """Add the outcome of one bar; None where it could not be measured."""
+        self.bars.append((what, figure, met))
+
+    def text(self, introduction: str) -> str:
+        """Return the whole page."""
+        words = {True: "met", False: "**not met**", None: "not measured"}
+        rows = [[what, figure, words[met]] for what, figure, met in self.bars]
+        bars = grid(["bar", "figure", ""], rows) if rows else ""
+        return "\n\n".join([f"# {self.title}", introduction, bars, *self.sections]).strip() + "\n"
+
+
+def short(value: float, digits: int = 4) -> str:
+    """Return a number without the zero before the point."""
+    if not np.isfinite(value):
+        return "-"
+    text = f"{value:.{digits}f}"
+    return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text
+
+
+def grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def introduction(command: str, commit: str) -> str:
+    """Return how the page was made: command, machine, versions, date, commit, seed."""
+    cpu = next((line for line in _cpu_info() if line.startswith("model name")), "model name: unknown")
+    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES if find_spec(MODULES.get(name, name)))
+    return (
+        "Every figure on this page is printed by the command below; settings are defaults unless said.\n\n"
+        f"```sh\n{command}\n```\n\n"
+        f"{pd.Timestamp.now():%Y-%m-%d}, commit {commit}; {cpu.partition(':')[2].strip()}, one thread, "
+        f"{platform.system()}, Python {platform.python_version()}; {versions}. Seed {SEED}."
+    )
+
+
+def _cpu_info() -> list[str]:
+    path = Path("/proc/cpuinfo")
+    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+
+
+def add_quality(page: Page, results: Sequence[SetResult]) -> None:
+    """Add bar 1: both measures of every set, ranks, and the card against its best peer."""
+    models = list(dict.fromkeys(name for one in results for name in (*one.losses, *one.errors)))
+    sizes = [[one.name, f"{one.rows:,} x {one.columns}", f"{one.events:,}", one.how] for one in results]
+    page.add("The sets", grid(["set", "rows x columns", "events tested", "split"], sizes))
+    notes = ebm_notes(results)
+    for measure, digits in (("log_loss", 5), ("auc", 4)):
+        rows = [
+            [one.name, *(short(getattr(one, measure)(name), digits) for name in models)] for one in results
+        ]
+        order = f"Mean rank with the card: {_ranks(results, CARD, measure)}."
+        other = f"With the card of method woe in its place: {_ranks(results, WOE, measure)}."
+        title = "Log loss" if measure == "log_loss" else "AUC, mean over the splits"
+        page.add(title, grid(["set", *models], rows), order, other, notes if measure == "log_loss" else "")
+        _rank_bar(page, results, measure)
+    _add_comparison(page, results)
+    errors = [f"- {one.name}, {name}: {text}" for one in results for name, text in one.errors.items()]
+    if errors:
+        page.add("Failures", "A model that failed on a split has no figure on that set.", "\n".join(errors))
+
+
+def _ranks(results: Sequence[SetResult], ours: str, measure: str) -> str:
+    waiting = sum(NOT_YET in one.errors.values() for one in results)
+    if waiting == len(results) or not any(ours in one.losses for one in results):
+        return "not run"
+    found = ranks(results, ours, measure)
+    left_out = f" ({waiting} sets wait for a peer)" if waiting else ""
+    return ", ".join(f"{name} {rank:.2f}" for name, rank in found.items()) + left_out
+
+
+def _rank_bar(page: Page, results: Sequence[SetResult], measure: str) -> None:
+    found = ranks(results, CARD, measure).dropna()
+    others = found.drop(CARD, errors="ignore")
+    if CARD not in found or others.empty:
+        return
+    best = others.iloc[0]
+    figure = f"{found[CARD]:.2f}, best peer {others.index[0]} {best:.2f}"
+    if measure == "log_loss":
+        page.bar("1: mean rank by log loss: first", figure, bool(found[CARD] < best))
+    else:
+        page.bar("1: mean rank by AUC: first or tied", figure, bool(found[CARD] <= best))
+
+
+def _add_comparison(page: Page, results: Sequence[SetResult]) -> None:
+    table = compare(results)
+    if table.empty:
+        return
+    rows = [
+        [
+            one.set,
+            f"{one.rows:,}",
+            short(one.card, 5),
+            f"{one.best_peer} {short(one.peer, 5)}",
+            f"{short(one.gap, 5)} [{short(one.low, 5)}, {short(one.high, 5)}]",
+            f"{100 * one.relative:.2f} %",
+            "yes" if one.wholly_worse else "",
+            "met" if one.met else "**not met**",
+        ]
+        for one in table.itertuples()
+    ]
+    head = ["set", "rows", "card", "best peer", "gap [95 %]", "of the peer's", "wholly worse", "bar"]
+    rule = (
+        "Gap in log loss (card - the peer with the lowest), bootstrap of 1,000 draws by client. Bar: up to "
+        f"20,000 rows the interval is not wholly worse; above, the gap is at most {100 * LARGE_GAP:.1f} %."
+    )
+    page.add("The card against its best peer", rule, grid(head, rows), _worse(table))
+    for large in (False, True):
+        part = table[(table["rows"] > 20_000) == large]
+        name = "over 20,000 rows: gap at most .6 %" if large else "up to 20,000 rows: never wholly worse"
+        if len(part):
+            page.bar(f"1: sets {name}", f"{int(part['met'].sum())} of {len(part)}", bool(part["met"].all()))
+
+
+def _worse(table: pd.DataFrame) -> str:
+    worse = table[table["wholly_worse"]]
+    if worse.empty:
+        return "No interval is wholly worse."
+    listed = [f"{one.set} {short(one.gap, 5)} ({100 * one.relative:.2f} %)" for one in worse.itertuples()]
+    return "Wholly worse: " + ", ".join(listed) + "."
+
+
+def ebm_notes(results: Sequence[SetResult]) -> str:
+    """Say on which sets EBM got fewer bags and pairs."""
+    reduced = [
+        one.name
+        for one in results
+        if len(one.folds) and one.folds["note"].astype(str).str.contains("4 outer bags").any()
+    ]
+    if not reduced:
+        return ""
+    return (
+        "EBM has its defaults (14 outer bags, three pairs a feature), but 4 outer bags and 15 pairs on sets "
+        f"of more than 300,000 cells: {', '.join(reduced)}."
+    )
+
+
+def add_us(page: Page, results: Sequence[SetResult], readings: int, *, final: bool) -> None:
+    """Add bar 2: each model on the listed companies, and the card against trees and EBM."""
+    results = [one for one in results if one.name.startswith("us_")]
+    if not results:
+        return
+    rows = [
+        [one.name, name, short(one.auc(name)), short(one.log_loss(name), 5)]
+        for one in results
+        for name in one.losses
+    ]
+    table = compare_us(results)
+    pairs = [
+        [
+            one.set,
+            one.against,
+            f"{short(one.auc)} [{short(one.auc_low)}, {short(one.auc_high)}]",
+            f"{short(one.loss, 5)} [{short(one.low, 5)}, {short(one.high, 5)}]",
+            f"at most {one.most:g}" if one.most else "below 0",
+            "met" if one.met else "**not met**",
+        ]
+        for one in table.itertuples()
+    ]
+    years = (
+        "2015-18 (bankruptcy) and 2015-17" if final else "2008-10 and 2011-14; the test years are not read"
+    )
+    said = f"Tested on feature years {years}. The test years have been read {readings} times so far."
+    head = ["set", "card against", "AUC [95 %]", "log loss [95 %]", "bar", ""]
+    page.add("Listed companies", said, grid(["set", "model", "AUC", "log loss"], rows), grid(head, pairs))
+    if len(table):
+        page.bar(
+            "2: listed companies", f"{int(table['met'].sum())} of {len(table)}", bool(table["met"].all())
+        )
+
+
+def add_calibration(page: Page, tables: Sequence[pd.DataFrame]) -> None:
+    """Add bar 5."""
+    table = pd.concat(tables)
+    rows = [
+        [
+            one.set,
+            str(one.split),
+            f"{one.events:,}",
+            f"{short(one.default_slope, 3)} ({short(one.default_error, 3)})",
+            short(one.default_ece),
+            f"{short(one.calibrated_slope, 3)} ({short(one.calibrated_error, 3)})",
+            short(one.calibrated_ece),
+            short(one.calibrated_shift),
+            "met" if one.met else "**not met**",
+        ]
+        for one in table.itertuples()
+    ]
+    head = ["set", "split", "events", "slope (error), default", "ECE", "slope, calibrated", "ECE"]
+    rule = (
+        "Default: the card as fitted on all training rows. Calibrated: learned before the latest fifth of "
+        "the training rows (by time, with the gap that the test has; without time held-out clients and one "
+        "split), intercept and slope fitted on that fifth. ECE over ten bins of equal size; shift: mean "
+        "predicted - realized rate. Bar: slope .9 to 1.1 and ECE at most .01, calibrated."
+    )
+    page.add("Calibration on sets over 20,000 rows", rule, grid([*head, "shift", ""], rows))
+    page.bar("5: calibration", f"{int(table['met'].sum())} of {len(table)} splits", bool(table["met"].all()))
+
+
+def add_speed(page: Page, lines: Sequence[Line]) -> None:
+    """Add bars 3 and 4."""
+    words = {True: "met", False: "**not met**", None: ""}
+    rows = [[one.what, _figure(one), one.bar, words[one.met]] for one in lines]
+    note = "CPU seconds on one thread, medians of 3 unless said; ratios within this run."
+    page.add("Speed", note, grid(["what", "figure", "bar", ""], rows))
+    for one in lines:
+        if one.met is not None:
+            page.bar(f"3, 4: {one.what}", f"{_figure(one)}, {one.bar}", one.met)
+
+
+def _figure(line: Line) -> str:
+    return f"{line.value:.3g} {line.unit}"
