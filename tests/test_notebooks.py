@@ -32,7 +32,7 @@ def run(notebook: nbformat.NotebookNode, folder: Path) -> str:
     notebook.cells.insert(0, ours)
     NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(folder)}}).execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
-    return "".join(output.text for output in outputs if output.output_type == "stream")
+    return "".join(output.text for output in outputs if output.get("name") == "stdout")
 
 
 def need_extras(name: str) -> None:
