@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -53,18 +54,22 @@ class ScoreScale:
         check_interval("base_odds", self.base_odds, low=0, closed="neither")
         check_interval("pdo", self.pdo, low=0, closed="neither")
 
-    @property
+    @cached_property
     def factor(self) -> float:
         """Points for one unit of log-odds of good."""
         return self.pdo / math.log(2)
 
+    @cached_property
+    def _log_base_odds(self) -> float:
+        return math.log(self.base_odds)
+
     def points_from_log_odds(self, log_odds: Values) -> Values:
         """Return the points of log-odds of bad."""
-        return self.base_points - self.factor * (log_odds + math.log(self.base_odds))
+        return self.base_points - self.factor * (log_odds + self._log_base_odds)
 
     def log_odds_from_points(self, points: Values) -> Values:
         """Return the log-odds of bad of points."""
-        return (self.base_points - points) / self.factor - math.log(self.base_odds)
+        return (self.base_points - points) / self.factor - self._log_base_odds
 
     def points_from_pd(self, probability: Values) -> Values:
         """Return the points of a probability of bad, in (0, 1)."""

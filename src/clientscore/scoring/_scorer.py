@@ -381,7 +381,8 @@ class ClientScorer(CardRevisions, ClassifierMixin, BaseEstimator):  # type: igno
         """
         if "card_" not in self.__dict__:
             check_is_fitted(self, "card_")
-        check_integer("n", n, low=1, high=_MAX_REASONS)
+        if type(n) is not int or not 1 <= n <= _MAX_REASONS:
+            check_integer("n", n, low=1, high=_MAX_REASONS)
         codes = self.card_.codes_one(values)
         log_odds = self.card_.decision_codes_one(codes)[0]
         probability = float(self._pd(log_odds))
