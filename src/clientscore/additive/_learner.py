@@ -304,7 +304,11 @@ class Learner:
         found = rescale(held, is_pair, prune=prune)
         factors = np.ones(len(whole.tables))
         factors[free] = found.factors
-        return replace(found, factors=factors)
+        bound = [len(table.place) == 2 for table in whole.tables if self._bound(table)]
+        curve = found.curve.assign(
+            pairs=found.curve["pairs"] + sum(bound), terms=found.curve["terms"] + len(bound), refit=False
+        )
+        return replace(found, factors=factors, curve=curve)
 
     def _noise(self, tables: Sequence[BaggedTable], whole: _Tables) -> NDArray[np.float64]:
         """Return the covariance of terms between bags, a mean over rows weighted by the loss's curvature."""
