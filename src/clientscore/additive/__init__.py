@@ -21,6 +21,7 @@
 
 from __future__ import annotations
 
+from ._bagged import CardBags
 from ._bins import FeatureBins, encode
 from ._boosted import learn_boosted
 from ._boundary import boundary_frame, compare_export
@@ -40,6 +41,7 @@ __all__ = [
     "AdditiveCard",
     "BaggedTrees",
     "BoostReport",
+    "CardBags",
     "Edit",
     "FeatureBins",
     "FeaturePoints",

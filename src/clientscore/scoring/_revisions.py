@@ -44,8 +44,8 @@ class CardRevisions(CardViews):
     challenger_report_: ChallengerReport | None
 
     def _take(self, card: AdditiveCard, reference: ReasonReference) -> None:
-        """Score by this card from now on; a map of the PD belonged to the card before."""
-        self.card_, self._reference, self.pd_map_ = card, reference, None
+        """Score by this card from now on; a map of the PD, and bags, belonged to the card before."""
+        self.card_, self._reference, self.pd_map_, self.bags_ = card, reference, None, None
         self.scale_ = self.scale or ScoreScale()
         self.master_scale_ = self.master_scale or MasterScale()
         self.base_points_ = float(self.scale_.points_from_log_odds(card.intercept[0]))
@@ -116,6 +116,7 @@ class CardRevisions(CardViews):
         card = self.card_.recalibrated(found.intercept, found.slope)
         new._take(card, _recalibrated(self._reference, found.intercept, found.slope))  # noqa: SLF001 -- itself
         new.pd_map_ = found.pd_map
+        new.bags_ = None if self.bags_ is None else self.bags_.scaled(found.slope)
         new.calibration_ = {
             **found.record,
             "target": target,

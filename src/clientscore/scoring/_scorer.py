@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from clientscore._checks import check_integer, check_interval, check_option
-from clientscore.additive import AdditiveCard, BoostReport
+from clientscore.additive import AdditiveCard, BoostReport, CardBags
 from clientscore.exceptions import BundleFormatError, InvalidParameterError
 from clientscore.scale import MasterScale, ScoreScale
 
@@ -101,6 +101,8 @@ class ClientScorer(CardRevisions, ClassifierMixin, BaseEstimator):  # type: igno
         rows, events, rows left out because y was missing, and what boosting reported.
     report_ : BoostReport, WoeReport or None
         Full report of learning; None for a scorer that was loaded.
+    bags_ : CardBags or None
+        How far each bag of a boosted card lies from it; see :meth:`uncertainty`.
     pd_map_ : PDMap or None
         Map of the PD that the card cannot carry; PD and grades pass through it, points do not.
     challenger_report_ : ChallengerReport or None
@@ -213,6 +215,8 @@ class ClientScorer(CardRevisions, ClassifierMixin, BaseEstimator):  # type: igno
             self.summary_ |= self.report_.to_dict()
         self._take(learned.card, ReasonReference.measure(unrefused(learned.card), rows.X, rows.weight))
         self.pd_map_ = learned.pd_map
+        if isinstance(self.report_, BoostReport) and self.report_.bags is not None:
+            self.bags_ = self.report_.bags.scaled(self.calibration_["slope"])
         self.challenger_report_ = challenge(settings, rows) if self.challenger else None
         return self
 
@@ -411,6 +415,7 @@ class ClientScorer(CardRevisions, ClassifierMixin, BaseEstimator):  # type: igno
             "summary": dict(self.summary_),
             "reference": self._reference.to_state(),
             "pd_map": None if self.pd_map_ is None else self.pd_map_.to_state(),
+            "bags": None if self.bags_ is None else self.bags_.to_state(),
             "challenger": None if self.challenger_report_ is None else self.challenger_report_.to_dict(),
         }
 
@@ -434,6 +439,7 @@ class ClientScorer(CardRevisions, ClassifierMixin, BaseEstimator):  # type: igno
         reference = ReasonReference.from_state(state["reference"])
         self._take(AdditiveCard.from_state(state["card"]), reference)
         self.pd_map_ = pd_map_from_state(state["pd_map"])
+        self.bags_ = None if state["bags"] is None else CardBags.from_state(state["bags"])
         self.classes_ = np.array(state["classes"])
         self.feature_names_in_ = np.array(self.card_.features, dtype=object)
         self.n_features_in_ = len(self.card_.features)

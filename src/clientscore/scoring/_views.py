@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pandas as pd
 from scipy.special import expit
 from sklearn.utils.validation import check_is_fitted
+
+from clientscore.exceptions import DataError
 
 from ._details import reason_details
 from ._input_check import unusual_inputs
@@ -15,9 +19,7 @@ from ._points import points_table, rounding_report
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import pandas as pd
-
-    from clientscore.additive import AdditiveCard
+    from clientscore.additive import AdditiveCard, CardBags
     from clientscore.scale import MasterScale, ScoreScale
 
     from ._calibration import PDMap
@@ -36,6 +38,7 @@ class CardViews:
     _named: bool
     _reference: ReasonReference
     pd_map_: PDMap | None
+    bags_: CardBags | None
     reasons: Callable[..., pd.DataFrame]  # of the scorer
 
     def _frame(self, X: Any) -> pd.DataFrame:
@@ -45,6 +48,58 @@ class CardViews:
     def _pd(self, log_odds: Any) -> Any:
         """Return the PD of log-odds of the card, through the map where there is one."""
         return expit(log_odds) if self.pd_map_ is None else self.pd_map_.pd(log_odds)
+
+    def uncertainty(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Return how far the bags of the card lie apart for each row.
+
+        Every bag was trained without other clients.  Where bags disagree, the score depends on whom it was
+        taught on: few clients like this one, or a value never met.  They share most of their clients, so this
+        is a sign of where the card is unsure, and no confidence interval of the rate of default.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_rows, any number of columns)
+            Features by name.
+
+        Returns
+        -------
+        DataFrame
+            Columns log_odds, log_odds_deviation (standard deviation over bags), pd, pd_deviation (of each
+            bag's PD).
+
+        Raises
+        ------
+        DataError
+            If the card has no bags: method "woe", an expert's or an edited card, a single bag.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import pandas as pd
+        >>> from clientscore.scoring import ClientScorer
+        >>> rng = np.random.default_rng(0)
+        >>> X = pd.DataFrame({"dpd_max_3m": rng.poisson(2, 1000), "roa": rng.normal(size=1000)})
+        >>> y = rng.random(1000) < 1 / (1 + np.exp(2 - X["dpd_max_3m"] / 2))
+        >>> unsure = ClientScorer(random_state=0).fit(X, y).uncertainty(X)
+        >>> bool((unsure["pd_deviation"] > 0).all())
+        True
+        """
+        frame = self._frame(X)
+        if self.bags_ is None or self.bags_.n_bags < 2:
+            raise DataError(
+                "The card has no bags to compare: it was not boosted with two or more, or it was edited by "
+                'hand. Fit with method="boosted" and n_bags of 2 or more.'
+            )
+        codes = self.card_.encode(frame)
+        log_odds = self.card_.decision_codes(codes)
+        by_bag = log_odds[:, None] + self.bags_.deviations(codes)[:, :, 0]
+        figures = {
+            "log_odds": log_odds,
+            "log_odds_deviation": by_bag.std(axis=1, ddof=1),
+            "pd": self._pd(log_odds),
+            "pd_deviation": np.asarray(self._pd(by_bag)).std(axis=1, ddof=1),
+        }
+        return pd.DataFrame(figures, index=frame.index)
 
     def reason_frame(
         self,
