@@ -45,7 +45,14 @@ def test_every_pin_has_hashes(lock: str) -> None:
 
 @pytest.mark.parametrize(("small", "large"), [("base", "dev"), ("dev", "bench")])
 def test_larger_locks_keep_the_versions(small: str, large: str) -> None:
-    assert pins_of(small).items() <= pins_of(large).items()
+    """A package that the smaller needs on some machines only may be needed on all by the larger."""
+    kept = pins_of(large)
+    versions = {name: {kept[pin] for pin in kept if pin[0] == name} for name, _ in kept}
+    assert [
+        pin
+        for pin, version in pins_of(small).items()
+        if kept.get(pin) != version and versions.get(pin[0]) != {version}
+    ] == []
 
 
 def test_what_the_project_needs_is_locked() -> None:

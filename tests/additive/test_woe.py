@@ -47,7 +47,7 @@ def test_missing_keeps_the_evidence_the_table_shows():
 
 def test_trends_hold_and_all_kinds_are_learned():
     X, y = book()
-    card, _ = learn_woe(X, y, monotone={"u": "none", "up": "increasing"})
+    card, _ = learn_woe(X, y, monotone={"u": "none", "up": "increasing", "down": "auto"})
     assert {term.name for term in card.terms} == {"up", "down", "u", "industry"}
     values = {term.name: term.values[:, 0] for term in card.terms}
     n_values = {one.name: one.n_values for one in card.bins}

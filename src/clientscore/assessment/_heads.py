@@ -69,6 +69,8 @@ def fit_scorer(
         return None, f"bad is {only} in all of {int(known.sum())} rows: both classes are needed"
     learned = X[known]
     groups = clients_of(learned)
+    if learned.index.nlevels == 2:  # whatever the levels are called
+        learned = learned.rename_axis(["client_id", "as_of"])
     return clone(head).fit(learned, outcomes.loc[known, "bad"], groups=groups, pillars=pillars), ""
 
 
