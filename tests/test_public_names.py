@@ -24,6 +24,7 @@ NAMES = [
     "ServiceStrategy",
     "TierPolicy",
     "__version__",
+    "additive",
     "build_context",
     "build_features",
     "build_labels",
@@ -34,10 +35,12 @@ NAMES = [
     "reason_text",
     "report",
     "save_model",
+    "scale",
+    "scoring",
     "splits",
     "validate_clients",
 ]
-ROOMS = {"datasets", "labels", "metrics", "report", "splits"}
+ROOMS = {"additive", "datasets", "labels", "metrics", "report", "scale", "scoring", "splits"}
 FACE = Path(clientscore.__file__)
 
 

@@ -28,16 +28,15 @@ def calibrated(data: LabelledSet, split: Split) -> np.ndarray:
     """Return the probabilities of a card calibrated on the latest window of the training rows.
 
     The card learns from the rows before the window, as far before it as the test lies after the training;
-    intercept and slope are fitted on the window. A set without time holds out clients instead.
+    `recalibrate` then chooses a calibration on the window. A set without time holds out clients instead.
     """
     train, test = split
     early, late = latest_window(data, split)
     early, late = train[early], train[late]
     groups = None if data.groups is None else data.groups[early]
     scorer = cs.ClientScorer(random_state=0).fit(data.X.iloc[early], data.y[early], groups=groups)
-    decision = scorer.decision_function(data.X.iloc[late])
-    intercept, slope = calibrate_logistic(decision, data.y[late])
-    return expit(intercept + slope * scorer.decision_function(data.X.iloc[test]))
+    later = scorer.recalibrate(data.X.iloc[late], data.y[late], method="auto")
+    return later.predict_proba(data.X.iloc[test])[:, 1]
 
 
 def latest_window(data: LabelledSet, split: Split) -> tuple[np.ndarray, np.ndarray]:

@@ -32,7 +32,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from clientscore import datasets, labels, metrics, report, splits
+    from clientscore import additive, datasets, labels, metrics, report, scale, scoring, splits
     from clientscore.additive import AdditiveCard
     from clientscore.assessment import Assessment, ClientModel
     from clientscore.bundle import load_model, save_model
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_ROOMS = ("datasets", "labels", "metrics", "report", "splits")
+_ROOMS = ("additive", "datasets", "labels", "metrics", "report", "scale", "scoring", "splits")
 _HOMES = {
     "AdditiveCard": "additive",
     "Assessment": "assessment",
@@ -86,6 +86,7 @@ __all__ = [
     "ServiceStrategy",
     "TierPolicy",
     "__version__",
+    "additive",
     "build_context",
     "build_features",
     "build_labels",
@@ -96,6 +97,8 @@ __all__ = [
     "reason_text",
     "report",
     "save_model",
+    "scale",
+    "scoring",
     "splits",
     "validate_clients",
 ]

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clientscore.additive import AdditiveCard, encode, fit_bins, learn_boosted
+from clientscore.additive import AdditiveCard, FeatureRule, encode, fit_bins, learn_boosted
 from clientscore.additive._bags import BoostSettings, build_matrix, held_folds, raw_scores, train_bags
 from clientscore.additive._fold import Fold
 from clientscore.additive._learner import Learner
@@ -376,3 +376,57 @@ def test_data_that_cannot_be_used_is_named(data):
         learn_boosted(codes[:, :2], bins, y["binary"])
     with pytest.raises(DataError, match="needs rows and features"):
         learn_boosted(codes[:0], bins, [])
+
+
+def test_a_direction_holds_beside_levels_and_values_that_training_never_met():
+    """The main effect of a purified card need not be monotone on its own."""
+    rng = np.random.default_rng(4)
+    n = 4000
+    a = rng.normal(size=n)
+    X = pd.DataFrame({"up": a + 0.5 * rng.normal(size=n), "other": a, "k": np.where(a > 0, "x", "z")})
+    z = np.where(a > 0, 1.5, 0.2) * X["up"] - 1.5 * (a > 0) - 1
+    y = (rng.random(n) < 1 / (1 + np.exp(-z))).astype(float)
+    bins = fit_bins(X)
+    codes = encode(bins, X)
+    card, _ = learn_boosted(
+        codes, bins, y, monotone={"up": "increasing"}, interactions="all", max_rounds=300, random_state=0
+    )
+    odd = codes[:3].copy()
+    odd[0, 2] = card.bins[2].unseen_code
+    odd[1, 1] = card.bins[1].missing_code
+    odd[2, 1:] = [card.bins[1].missing_code, card.bins[2].missing_code]
+    profile = card.decision_profile(odd, "up", range(card.bins[0].n_values))[:, :, 0]
+    assert np.diff(profile, axis=1).min() > -1e-9
+    averaged = card.with_rules({"k": FeatureRule(missing="average")})
+    profile = averaged.decision_profile(odd, "up", range(card.bins[0].n_values))[:, :, 0]
+    assert np.diff(profile, axis=1).min() > -1e-9
+
+
+def test_every_feature_without_a_table_is_named_with_its_reason():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"a": rng.normal(size=2000), "against": rng.normal(size=2000), "constant": 1.0})
+    X["empty"] = np.nan
+    y = (rng.random(2000) < 1 / (1 + np.exp(1 - X["a"] + 2 * X["against"]))).astype(float)
+    bins = fit_bins(X)
+    card, _ = learn_boosted(encode(bins, X), bins, y, monotone={"against": "increasing"}, random_state=0)
+    assert "against" not in card.scored_features
+    assert "against: left out, increasing in it no table lowered the loss of held-out clients." in card.notes
+    assert "constant: left out, no two clients differ." in card.notes
+    assert "empty: left out, no two clients differ." in card.notes
+
+
+def test_a_number_of_interactions_holds_where_the_first_bag_stops_early():
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        X = pd.DataFrame(rng.normal(size=(600, 12)), columns=[f"f{j}" for j in range(12)])
+        y = (rng.random(600) < 1 / (1 + np.exp(1 - 0.3 * X["f0"]))).astype(float)
+        bins = fit_bins(X)
+        card, _ = learn_boosted(encode(bins, X), bins, y, interactions=3, n_bags=4, random_state=seed)
+        assert sum(len(term.features) == 2 for term in card.terms) <= 3
+
+
+def test_clients_must_be_known(data):
+    _, bins, codes, y = data
+    groups = np.where(np.arange(len(codes)) < 5, None, "c")
+    with pytest.raises(DataError, match="groups must name a client in every row; 5 are missing"):
+        learn_boosted(codes, bins, y["binary"], groups=groups)

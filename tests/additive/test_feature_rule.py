@@ -153,3 +153,20 @@ def test_a_card_of_the_first_format_still_reads():
     assert AdditiveCard.from_json(text).decision_one({"a": 0.5, "k": "u"}) == hand_card().decision_one(
         {"a": 0.5, "k": "u"}
     )
+
+
+def test_without_a_main_effect_the_worst_row_is_found_in_the_pairs():
+    card = hand_card()
+    pairs_only = AdditiveCard(card.outputs, card.intercept, card.bins, card.terms[1:])
+    told = pairs_only.with_rules({"a": FeatureRule(missing="worst")})
+    missing = card.bins[0].missing_code
+    assert (told.terms[0].values[missing] == card.terms[1].values[2]).all()  # the last row in range
+
+
+def test_numbers_of_numpy_and_codes_are_checked():
+    bins = fit_bins(pd.DataFrame({"listed": [True, False, True]}))
+    assert bins[0].code(np.True_) == bins[0].code(1.0)
+    with pytest.raises(InvalidParameterError, match=r"Write \(-999,\) for one code"):
+        FeatureRule(specials=-999)
+    with pytest.raises(DataError, match="must be a pandas DataFrame; got list"):
+        encode(bins, [1])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from clientscore.additive._garrote import HeldOut, _Moments, _solve, _standard_error, rescale
+from clientscore.additive._garrote import HeldOut, _Moments, _solve, rescale, standard_error
 
 
 def entries(n=3000, seed=0, *, binary=True, noise=6):
@@ -75,7 +75,7 @@ def test_the_factors_are_those_of_a_general_optimizer():
 def test_entries_of_one_client_count_together():
     difference = np.repeat(np.random.default_rng(0).normal(size=50), 10)
     weight = np.full(500, 1 / 500)
-    alone = _standard_error(difference, weight, np.arange(500))
-    together = _standard_error(difference, weight, np.repeat(np.arange(50), 10))
+    alone = standard_error(difference, weight, np.arange(500))
+    together = standard_error(difference, weight, np.repeat(np.arange(50), 10))
     assert together == pytest.approx(alone * np.sqrt(10))
     assert alone == pytest.approx(difference.std() / np.sqrt(500))

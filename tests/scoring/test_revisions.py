@@ -89,8 +89,8 @@ def test_windows_that_cannot_calibrate_are_named(woe, newer):
     X, y = newer
     with pytest.raises(DataError, match="The bad rate must rise with the log-odds"):
         woe.recalibrate(X, 1 - y)
-    with pytest.raises(DataError, match=r"y must hold the classes \[0, 1\]; got \['bad', 'good'\]"):
-        woe.recalibrate(X, np.where(y == 1, "bad", "good"))
+    with pytest.raises(DataError, match=r"y must hold the classes \[0, 1\]; got \['good', 'worse'\]"):
+        woe.recalibrate(X, np.where(y == 1, "worse", "good"))
     with pytest.raises(DataError, match="one class only"):
         woe.recalibrate(X, y * 0)
     with pytest.raises(InvalidParameterError, match="method must be one of 'auto', 'mean'"):

@@ -243,7 +243,7 @@ class FeatureBins:
             return self.level_codes.get(level_text(value), self.unseen_code)
         if value is None or value is pd.NA:
             return self.missing_code
-        if not isinstance(value, Real):
+        if not isinstance(value, Real | np.bool_):
             raise DataError(
                 f"{self.name!r} is a number; got {value!r}. Give a number, or None where missing."
             )
@@ -329,8 +329,8 @@ def _floats(name: str, column: pd.Series, faults: list[str]) -> NDArray[np.float
     if pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_complex_dtype(dtype):
         return np.asarray(column.to_numpy(dtype=float, na_value=np.nan))
     known = column.dropna()
-    if not all(isinstance(value, Real) for value in known):
-        example = next(value for value in known if not isinstance(value, Real))
+    if not all(isinstance(value, Real | np.bool_) for value in known):
+        example = next(value for value in known if not isinstance(value, Real | np.bool_))
         faults.append(f"{name!r} must hold numbers; got {example!r} (dtype {dtype}).")
         return None
     values = np.full(len(column), np.nan)
@@ -340,6 +340,10 @@ def _floats(name: str, column: pd.Series, faults: list[str]) -> NDArray[np.float
 
 def check_unique_columns(X: pd.DataFrame) -> None:
     """Raise unless every column has its own name."""
+    if not isinstance(X, pd.DataFrame):
+        raise DataError(
+            f"X must be a pandas DataFrame; got {type(X).__name__}. Convert it, or use ClientScorer."
+        )
     if not X.columns.is_unique:
         repeated = sorted({str(name) for name in X.columns[X.columns.duplicated()]})
         raise DataError(f"Column names of X must differ; repeated: {', '.join(repeated)}.")
@@ -381,8 +385,8 @@ def encode(
     """
     check_option("engine", engine, Engine)
     write_codes = number_codes if engine == "numpy" else number_codes_compiled
-    check_columns(X.columns, [one.name for one in bins], subject="X")
     check_unique_columns(X)
+    check_columns(X.columns, [one.name for one in bins], subject="X")
     wide = any(one.n_rows > 256 for one in bins)
     codes = np.empty((len(X), len(bins)), dtype=np.uint16 if wide else np.uint8, order="F")
     faults: list[str] = []

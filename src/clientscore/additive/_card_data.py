@@ -33,7 +33,7 @@ _VERSION = 2
 _READABLE = (1, 2)  # version 1 had no special codes and no range
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class CardData:
     """The parts of a card; :class:`AdditiveCard` describes them and scores with them."""
 
@@ -67,6 +67,16 @@ class CardData:
     @cached_property
     def _column(self) -> dict[str, int]:
         return {one.name: j for j, one in enumerate(self.bins)}
+
+    def __repr__(self) -> str:
+        pairs = sum(len(term.features) == 2 for term in self.terms)
+        return (
+            f"{type(self).__name__}(outputs={self.outputs}, link={self.link!r}, {len(self.bins)} features, "
+            f"{len(self.terms) - pairs} tables of one, {pairs} of two)"
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<p>{self!r}</p>{self.frame().head(200).to_html(index=False)}"
 
     def frame(self) -> pd.DataFrame:
         """Return the whole card, one line a row of a table and output.

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal
 
 from clientscore._checks import check_option, did_you_mean
 from clientscore.exceptions import InvalidParameterError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from ._bins import RowKind
 
@@ -36,8 +38,8 @@ class FeatureRule:
         Least and greatest number in range; None for those that training holds.
     special, missing, unseen, out_of_range : {"empirical", "average", "worst", "best", "refuse"}, \
 default "empirical"
-        What such a row scores: as learned; 0; as the value row of the highest or of the lowest log-odds; or
-        nothing: such a client is refused with an error.
+        What such a row scores: as learned; the mean of the training clients; as the value row of the highest
+        or of the lowest log-odds; or nothing: such a client is refused with an error.
 
     Raises
     ------
@@ -64,6 +66,13 @@ default "empirical"
             check_option("monotone", self.monotone, Direction)
         for kind in ("special", "missing", "unseen", "out_of_range"):
             check_option(kind, getattr(self, kind), RowPolicy)
+        numbers = isinstance(self.specials, Sequence) and all(
+            isinstance(code, Real) for code in self.specials
+        )
+        if not numbers:
+            raise InvalidParameterError(
+                f"specials must be a tuple of numbers; got {self.specials!r}. Write (-999,) for one code."
+            )
         object.__setattr__(self, "specials", tuple(float(code) for code in self.specials))
         faults = []
         if not all(map(math.isfinite, self.specials)) or len(set(self.specials)) != len(self.specials):
@@ -95,6 +104,8 @@ default "empirical"
 
 def check_rules(rules: Mapping[str, FeatureRule] | None, names: Iterable[str]) -> dict[str, FeatureRule]:
     """Return rules by feature; raise unless each is a rule of a feature that exists."""
+    if rules is not None and not isinstance(rules, Mapping):
+        raise InvalidParameterError(f"rules must map features to FeatureRule; got {type(rules).__name__}.")
     known, given = set(names), dict(rules or {})
     faults = [f"{name!r} is no feature.{did_you_mean(name, known)}" for name in given if name not in known]
     faults += [

@@ -76,9 +76,7 @@ class HeldOut:
 
     def loss(self, decision: Floats) -> Floats:
         """Return the loss of every entry, unweighted."""
-        if self.binary:
-            return np.asarray(np.logaddexp(0, decision) - self.y * decision)
-        return np.asarray(np.square(decision - self.y))
+        return pointwise_loss(decision, self.y, "binary" if self.binary else "regression")
 
     def noise_loss(self, factors: Floats) -> float:
         """Return the mean loss that one bag has above the mean of all bags, to second order."""
@@ -137,7 +135,7 @@ def rescale(held: HeldOut, is_pair: NDArray[np.bool_], *, prune: bool) -> Rescal
     curve = pd.DataFrame(rows, columns=["pull", "price", "pairs", "terms", "loss"])
     best = int(curve["loss"].argmin())
     curve["over_best"] = curve["loss"] - curve["loss"].iloc[best]
-    curve["standard_error"] = [_standard_error(loss - losses[best], weight, held.cluster) for loss in losses]
+    curve["standard_error"] = [standard_error(loss - losses[best], weight, held.cluster) for loss in losses]
     chosen = best
     if prune:
         near = curve[curve["over_best"] <= curve["standard_error"]]
@@ -213,7 +211,14 @@ def _solve(
     return factors
 
 
-def _standard_error(difference: Floats, weight: Floats, cluster: NDArray[np.intp]) -> float:
+def pointwise_loss(decision: Floats, y: Floats, objective: str) -> Floats:
+    """Return the log loss, or the squared error, of every decision."""
+    if objective == "binary":
+        return np.asarray(np.logaddexp(0, decision) - y * decision)
+    return np.asarray(np.square(decision - y))
+
+
+def standard_error(difference: Floats, weight: Floats, cluster: NDArray[np.intp]) -> float:
     """Return the standard error of a weighted mean difference, entries of a client taken together."""
     centered = weight * (difference - weight @ difference)
     return float(np.sqrt(np.square(np.bincount(cluster, weights=centered)).sum()))

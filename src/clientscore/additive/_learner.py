@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from clientscore.exceptions import DataError
+
 from ._bagged import BaggedTable, card_bags
 from ._bags import Design, held_folds, train_bags
 from ._card import AdditiveCard
 from ._fold import Fold
-from ._garrote import HeldOut, rescale
+from ._garrote import HeldOut, pointwise_loss, rescale, standard_error
 from ._purify import cell_weights, purify_pair
 from ._report import BoostReport, base_loss, mean_loss
 from ._rules import check_target, check_weight, fixed_pairs
@@ -65,6 +67,10 @@ class Learner:
         self.groups = None
         if groups is not None:
             self.groups = pd.factorize(np.asarray(groups)[self.used])[0]
+            if (self.groups < 0).any():
+                raise DataError(
+                    f"groups must name a client in every row; {int((self.groups < 0).sum())} are missing."
+                )
         self.objective, self.outputs = objective, outputs
         counts = [
             np.bincount(self.codes[:, j], weights=self.weight, minlength=one.n_rows)
@@ -98,6 +104,11 @@ class Learner:
             if chosen is not None:
                 settings, bags, screened = replace(settings, pairs=chosen), [], True
         bags += train_bags(self.design, held[len(bags) :], settings, seeds[len(bags) :])
+        if limit is not None and interactions != "auto" and not screened:
+            # The first bag stopped before it met so many pairs; the others may have met more.
+            chosen = self._strongest(self._fold(bags), limit)
+            if chosen is not None:
+                bags, screened = train_bags(self.design, held, replace(settings, pairs=chosen), seeds), True
         if interactions == "auto":
             found = self.finish(bags, "drop", screened=screened)
             return self._or_refit(found, settings, held, seeds)
@@ -110,7 +121,11 @@ class Learner:
         held: Sequence[NDArray[np.bool_]],
         seeds: Sequence[int],
     ) -> tuple[AdditiveCard, BoostReport]:
-        """Return the card found, or one of the strongest pairs alone where that is cross-validated better."""
+        """Return the card found, or one of the strongest pairs alone where that is clearly better.
+
+        The held-out rows had a say in which pairs are strongest, so that a gain within one standard error
+        (by client) counts for nothing.
+        """
         report = found[1]
         if report.curve is None or len(report.pairs) <= _REFIT_PAIRS:
             return found
@@ -120,11 +135,20 @@ class Learner:
         bags = train_bags(self.design, held, replace(settings, pairs=pairs), seeds)
         other = self.finish(bags, "rescale", screened=True)
         curves = [one.curve for one in (report, other[1]) if one.curve is not None]
-        refit = len(curves) == 2 and curves[1]["loss"].min() < curves[0]["loss"].min()
+        refit = len(curves) == 2 and self._clearly_better(other[1], report)
         curve = pd.concat([one.assign(refit=k > 0) for k, one in enumerate(curves)], ignore_index=True)
         curve["chosen"] &= curve["refit"] == refit
         card, told = other if refit else found
         return card, replace(told, curve=curve)
+
+    def _clearly_better(self, one: BoostReport, other: BoostReport) -> bool:
+        """Return whether the out-of-bag loss of `one` is lower by more than one standard error."""
+        decisions = [np.asarray(report.out_of_bag)[self.used] for report in (one, other)]
+        rows = np.flatnonzero(np.isfinite(decisions).all(axis=0))
+        losses = [pointwise_loss(decision[rows], self.y[rows], self.objective) for decision in decisions]
+        gain, weight = losses[1] - losses[0], self.weight[rows] / self.weight[rows].sum()
+        cluster = np.arange(len(rows)) if self.groups is None else self.groups[rows]
+        return float(weight @ gain) > standard_error(gain, weight, cluster)
 
     def _pair_limit(self, interactions: Any) -> int | None:
         if interactions == "auto":
@@ -176,11 +200,28 @@ class Learner:
         counts = cell_weights(self.codes[sample], pair, (shape[0], shape[1]), self.weight[sample])
         pure, rows, columns = (np.zeros_like(part) for part in (table, table[:, 0], table[0]))
         pure[live], rows[live[0].ravel()], columns[live[1].ravel()] = purify_pair(table[live], counts[live])
+        self._fill_declared(pure, pair)
         first, second = (list(self.bins[j].nearest) for j in pair)
         pure = pure[first][:, second].reshape(*shape, *extra)
         mean = pure.mean(axis=2)
         spread = np.sqrt((counts[..., None] * mean**2).sum((0, 1)) / counts.sum()).max()
         return pure, rows.reshape(-1, *extra), columns.reshape(-1, *extra), float(spread)
+
+    def _fill_declared(self, pure: NDArray[np.float64], pair: Pair) -> None:
+        """Give the partner's declared rows, beside a monotone feature, the mean over the partner's clients.
+
+        The main effect of a monotone feature need not be monotone on its own, only with a row of each
+        partner; a mean over rows, the same for every value of the feature, keeps the direction.
+        """
+        signs = self.design.monotone or (0,) * len(self.bins)
+        for axis, (own, partner) in enumerate((pair, pair[::-1])):
+            if not signs[own]:
+                continue
+            table = pure if axis == 0 else pure.swapaxes(0, 1)
+            rows, share = np.flatnonzero(self.live(own)), self.counts[partner]
+            mean = np.einsum("g,fgk->fk", share / share.sum(), table[rows])
+            for declared in self.bins[partner].declared:
+                table[rows, declared] = mean
 
     def tables(self, bags: Sequence[Bag]) -> _Tables:
         """Fold the bags and purify their tables: main effects first, then pairs, each in order."""
@@ -242,13 +283,25 @@ class Learner:
             share = mass / mass.sum() if alone else None
             features = tuple(names[j] for j in table.place)
             terms.append(Term(features, table.mean, share, table.deviation()))
-        notes = tuple(
-            f"{one.name}: special codes score as missing, for a monotone number has no place for them."
-            for one, sign in zip(self.bins, self.design.monotone or (), strict=False)
-            if sign and one.specials
-        )
+        used = {j for table in tables for j in table.place}
+        notes = [note for j in range(len(self.bins)) for note in self._notes(j, scored=j in used)]
         link = _LINKS[self.objective]
-        return AdditiveCard(self.outputs, tuple(intercept.tolist()), self.bins, tuple(terms), link, notes)
+        return AdditiveCard(
+            self.outputs, tuple(intercept.tolist()), self.bins, tuple(terms), link, tuple(notes)
+        )
+
+    def _notes(self, j: int, *, scored: bool) -> list[str]:
+        """Return what a reader must know of a feature."""
+        one, sign = self.bins[j], (self.design.monotone or (0,) * len(self.bins))[j]
+        if scored:
+            codes = "special codes score as missing, for a monotone number has no place for them."
+            return [f"{one.name}: {codes}"] if sign and one.specials else []
+        if (self.counts[j] > 0).sum() < 2:
+            return [f"{one.name}: left out, no two clients differ."]
+        if sign:
+            way = "increasing" if sign > 0 else "decreasing"
+            return [f"{one.name}: left out, {way} in it no table lowered the loss of held-out clients."]
+        return [f"{one.name}: left out, no table of it was worth its place."]
 
     # ---- fewer terms -----------------------------------------------------------------------------------
 

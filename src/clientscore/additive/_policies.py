@@ -10,6 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from ._bins import FeatureBins
     from ._feature_rule import FeatureRule
     from ._term import Term
@@ -21,7 +23,8 @@ def apply_policies(
     """Return bins and terms whose odd rows score what `rules` say, and notes that say so.
 
     "worst" and "best" copy, in every table of the feature, the row in range whose main effect is the highest
-    or the lowest log-odds; "average" writes 0; "refuse" turns such values away when they are read.
+    or the lowest log-odds; "average" writes the mean over the training clients of the feature (0 for its main
+    effect); "refuse" turns such values away when they are read.
     """
     bins = {one.name: one for one in features}
     tables, notes = list(terms), []
@@ -31,7 +34,8 @@ def apply_policies(
         bins[name] = replace(one, refuse=refuse)
         rows = {row: policies[kind] for row in range(one.n_rows) if (kind := one.row_kind(row)) in policies}
         source = {row: _source(one, tables, policy) for row, policy in rows.items() if policy != "refuse"}
-        tables = [_rewritten(term, name, source) for term in tables]
+        share = next((term.share for term in tables if term.features == (name,)), None)
+        tables = [_rewritten(term, name, source, share) for term in tables]
         notes += [
             f"{name}: {kind.replace('_', ' ')} rows score by the policy {policy!r}."
             for kind, policy in policies.items()
@@ -44,19 +48,31 @@ def _source(one: FeatureBins, terms: Sequence[Term], policy: str) -> int | None:
     if policy == "average":
         return None
     inner = np.array(one.inner_rows)
-    own = [term.values[:, 0] for term in terms if term.features == (one.name,)]
-    effect = own[0][inner] if own else np.zeros(len(inner))
-    place = effect.argmax() if policy == "worst" else effect.argmin()
-    return int(inner[place]) if own and len(inner) else None
+    effect = np.zeros(one.n_rows)
+    own = [term for term in terms if term.features == (one.name,)]
+    for term in own or [term for term in terms if one.name in term.features]:
+        table = term.values[..., 0]  # without a main effect, the mean over the rows of the partners
+        effect += table if table.ndim == 1 else table.mean(axis=1 - term.features.index(one.name))
+    place = effect[inner].argmax() if policy == "worst" else effect[inner].argmin()
+    return int(inner[place])
 
 
-def _rewritten(term: Term, name: str, source: Mapping[int, int | None]) -> Term:
-    """Return the term with rows of a feature copied from others, or set to 0."""
+def _rewritten(
+    term: Term, name: str, source: Mapping[int, int | None], share: NDArray[np.float64] | None
+) -> Term:
+    """Return the term with rows of a feature copied from others, or set to the mean by `share`."""
     if name not in term.features:
         return term
     values = term.values.copy()
     axis = term.features.index(name)
     table = values if axis == 0 else values.swapaxes(0, 1)
+    deviation = None if term.deviation is None else term.deviation.copy()
+    apart = deviation if deviation is None or axis == 0 else deviation.swapaxes(0, 1)
+    mean = np.zeros_like(table[0])
+    if share is not None and len(term.features) == 2:
+        mean = np.tensordot(share, table, 1)
     for row, other in source.items():
-        table[row] = 0.0 if other is None else table[other]
-    return replace(term, values=values)
+        table[row] = mean if other is None else table[other]
+        if apart is not None:
+            apart[row] = 0.0 if other is None else apart[other]
+    return replace(term, values=values, deviation=deviation)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ._bagged import CardBags
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class BoostReport:
     """What boosting found out on the way.
 
@@ -70,7 +70,18 @@ class BoostReport:
             "dropped_spread": self.dropped_spread,
             "dropped_features": list(self.dropped_features),
             "screened": self.screened,
+            "curve": None if self.curve is None else self.curve.to_dict("records"),
         }
+
+    def __repr__(self) -> str:
+        return (
+            f"BoostReport(loss={self.loss:.5g}, base_loss={self.base_loss:.5g}, rounds={self.rounds}, "
+            f"pairs={int(self.pairs['kept'].sum())} of {len(self.pairs)})"
+        )
+
+    def _repr_html_(self) -> str:
+        curve = "" if self.curve is None else self.curve.to_html(index=False)
+        return f"<p>{self!r}</p>{curve}"
 
 
 def mean_loss(

@@ -120,8 +120,14 @@ def _shape(method: str, rows: Judged) -> tuple[Any, dict[str, Any]]:
     """Return the calibration before its level is set, and what is told of it."""
     try:
         if method == "auto":
+            # Only what folds into the card, so that points and exports carry it.
             choice = choose_calibration(
-                rows.log_odds, rows.y, as_of=rows.as_of, groups=rows.groups, weight=rows.weight
+                rows.log_odds,
+                rows.y,
+                as_of=rows.as_of,
+                groups=rows.groups,
+                weight=rows.weight,
+                methods=("mean", "logistic"),
             )
             return choice.calibration, {"method": choice.method, "evidence": choice.evidence}
         return fit_calibration(method, rows.log_odds, rows.y, rows.weight), {}  # type: ignore[arg-type]

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from clientscore.additive import AdditiveCard, encode, fit_bins, learn_boosted, learn_woe
 from clientscore.exceptions import DataError, InvalidParameterError
+from clientscore.scale import calibrate_mean
 
 from ._calibration import Judged, PDMap, calibrated
 from ._inputs import binary_target, check_both_classes, client_groups, feature_frame, row_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
     from clientscore.additive import BoostReport, FeatureBins, FeatureRule, WoeReport
@@ -100,6 +100,11 @@ def directions_of(
     InvalidParameterError
         If the two say different things of one feature; all such features are listed.
     """
+    for word, given in (("monotone", monotone), ("rules", rules)):
+        if given is not None and not isinstance(given, Mapping):
+            raise InvalidParameterError(
+                f"{word} must map features to decisions, such as {{'roa': ...}}, or be None; got {given!r}."
+            )
     merged = dict(monotone or {})
     faults = []
     for name, rule in (rules or {}).items():
@@ -123,13 +128,21 @@ def learn_card(settings: CardSettings, rows: TrainingRows) -> LearnedCard:
             monotone=settings.monotone or "auto_shape",
             rules=settings.rules,
         )
-        own = {"method": "own", "intercept": 0.0, "slope": 1.0, "rows": len(rows.y)}
-        return LearnedCard(card.with_rules(settings.rules), told, own)
+        decided = card.with_rules(settings.rules)
+        level = 0.0
+        if decided.notes != card.notes:  # a policy moved the level
+            codes = unrefused(decided).encode(rows.X)
+            level = calibrate_mean(decided.decision_codes(codes), rows.y, rows.weight)
+        own = {"method": "own", "intercept": level, "slope": 1.0, "rows": len(rows.y)}
+        return LearnedCard(decided.recalibrated(level), told, own)
     bins = fit_bins(rows.X, max_bins=settings.max_bins, weight=rows.weight, rules=settings.rules)
     codes = encode(bins, rows.X)
-    card, report = _learn_boosted(settings, rows, bins, codes)
-    card = card.with_rules(settings.rules)
-    found = calibrated(settings.calibration, judged_rows(rows, report.out_of_bag), card.decision_codes(codes))
+    learned, report = _learn_boosted(settings, rows, bins, codes)
+    card = learned.with_rules(settings.rules)
+    decision = card.decision_codes(codes)
+    # Out of bag, too, odd rows score what people decided.
+    out_of_bag = np.asarray(report.out_of_bag) + (decision - learned.decision_codes(codes))
+    found = calibrated(settings.calibration, judged_rows(rows, out_of_bag), decision)
     return LearnedCard(card.recalibrated(found.intercept, found.slope), report, found.record, found.pd_map)
 
 
@@ -138,7 +151,7 @@ def judged_rows(rows: TrainingRows, log_odds: NDArray[np.float64]) -> Judged:
     as_of = None
     if "as_of" in rows.X.index.names:
         dates = rows.X.index.get_level_values("as_of").to_numpy()
-        as_of = dates if len(pd.unique(dates)) > 1 else None
+        as_of = dates if len(pd.unique(dates)) > 1 and not pd.isna(dates).any() else None
     return Judged(log_odds, rows.y, rows.weight, as_of, rows.groups)
 
 

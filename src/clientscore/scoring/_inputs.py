@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
+_BAD_WORDS = frozenset({"bad", "default", "defaulted", "delinquent", "distress", "bankrupt", "chgoff"})
+
+
 def feature_frame(X: Any) -> tuple[pd.DataFrame, bool]:
     """Return X as a frame with text names, and whether it had names; columns of an array are x0, x1, ...
 
@@ -91,6 +94,12 @@ def binary_target(
         raise DataError(
             f"y must hold both classes, good and bad; it holds one class only: {classes.tolist()[0]!r}."
         )
+    words = [str(name).lower() for name in classes]
+    if words[0] in _BAD_WORDS and words[1] not in _BAD_WORDS:
+        raise DataError(
+            f"The greater class counts as bad, and {classes[1]!r} follows {classes[0]!r} in the alphabet: "
+            f"points would be upside down. Give y == {classes[0]!r}."
+        )
     target = np.zeros(len(X))
     target[known] = labels == classes[1]
     return target, known, classes
@@ -125,10 +134,16 @@ def client_groups(X: pd.DataFrame, groups: ArrayLike | None) -> NDArray[Any] | N
         found = np.asarray(groups)
         if found.shape != (len(X),):
             raise DataError(f"groups must hold one value for each of the {len(X)} rows of X.")
-        return found
-    if "client_id" in X.index.names:
-        return np.asarray(X.index.get_level_values("client_id"))
-    return None
+    elif "client_id" in X.index.names:
+        found = np.asarray(X.index.get_level_values("client_id"))
+    else:
+        return None
+    missing = int(pd.isna(found).sum())
+    if missing:
+        raise DataError(
+            f"Every row needs its client (groups, or the index level client_id); {missing} have none."
+        )
+    return found
 
 
 def feature_pillars(names: Sequence[str], pillars: Mapping[str, str] | None) -> dict[str, str]:

@@ -48,6 +48,7 @@ class CardRevisions(CardViews):
         self.card_, self._reference, self.pd_map_, self.bags_ = card, reference, None, None
         self.scale_ = self.scale or ScoreScale()
         self.master_scale_ = self.master_scale or MasterScale()
+        self.__dict__.pop("_explains", None)
         self.base_points_ = float(self.scale_.points_from_log_odds(card.intercept[0]))
 
     def recalibrate(
@@ -108,7 +109,7 @@ class CardRevisions(CardViews):
         if not np.array_equal(read.classes, self.classes_):
             raise DataError(f"y must hold the classes {self.classes_.tolist()}; got {read.classes.tolist()}.")
         rows = read.rows
-        raw = self.card_.decision_codes(self.card_.encode(rows.X))
+        raw = self.card_.decision_codes(unrefused(self.card_).encode(rows.X))
         if method in ("logistic", "beta", "isotonic"):
             fit_calibration(method, raw, rows.y, rows.weight)  # raises where the bad rate does not rise
         found = calibrated(method, judged_rows(rows, raw), raw, target)
@@ -200,6 +201,8 @@ class CardRevisions(CardViews):
         reference = ReasonReference.measure(unrefused(card), frame, weight)
         new = copy(self)
         new._take(card, reference)  # noqa: SLF001 -- itself, copied
+        new.calibration_ = {"method": None, "intercept": 0.0, "slope": 1.0, "before": dict(self.calibration_)}
+        new.report_ = None
         return new
 
     @classmethod

@@ -53,7 +53,9 @@ class ClientScorer(CardRevisions, ClassifierMixin, BaseEstimator):  # type: igno
     interactions : "auto", "all", int or sequence of (str, str), default "auto"
         Pairs of features, method "boosted"; see :func:`clientscore.additive.learn_boosted`.
     monotone : mapping of str to {"increasing", "decreasing"}, default None
-        Direction in which the log-odds of bad must move with a feature.
+        Direction in which the log-odds of bad must move with a feature; "woe" also takes the shapes of
+        :func:`clientscore.additive.learn_woe`, such as "peak".  Its further settings (least events of a bin,
+        rare levels, lines between bins) are those of `learn_woe`; put such a card in with :meth:`from_card`.
     rules : mapping of str to FeatureRule, default None
         What people decide about a feature: direction, special codes, range, and what missing, special, unseen
         and out-of-range values score; see :class:`clientscore.additive.FeatureRule`.
@@ -64,10 +66,11 @@ class ClientScorer(CardRevisions, ClassifierMixin, BaseEstimator):  # type: igno
     max_bins : int, default 63
         Most bins of a feature, method "boosted"; "woe" merges at most 50 into at most 12.
     calibration : {"auto", "mean", "logistic", "beta", "isotonic"} or None, default "auto"
-        On out-of-bag log-odds, method "boosted": intercept, intercept and slope (both folded into the card),
-        or a map of the PD beside the card; "auto" takes the simplest within one standard error of the best
-        on the latest date, or in folds by client; "mean" where fewer than 50 bads or goods are out of bag.
-        "woe" is calibrated by its own logistic regression.
+        On out-of-bag log-odds, method "boosted": intercept, or intercept and slope, both folded into the
+        card; or a map of the PD beside it, which points and exports do not carry.  "auto" takes the slope
+        where it beats the intercept by more than one standard error, on the latest date or in folds by
+        client; only the intercept is fitted where fewer than 50 bads or goods are out of bag.  "woe" is
+        calibrated by its own logistic regression.
     scale : ScoreScale, default None
         Points; None for 600 points at odds 50 : 1, 20 to double.
     master_scale : MasterScale, default None
@@ -176,7 +179,7 @@ class ClientScorer(CardRevisions, ClassifierMixin, BaseEstimator):  # type: igno
         y : array of shape (n,)
             Two classes, the greater one bad.  Rows with a missing y are left out and counted.
         sample_weight : array of shape (n,), default None
-            Weights >= 0.
+            Weights >= 0; a weight counts like that many rows, so give weights around 1 and not shares.
         groups : array of shape (n,), default None
             Client of each row, so that a bag holds out whole clients; None takes the level client_id of X's
             index where there is one.
@@ -223,6 +226,8 @@ class ClientScorer(CardRevisions, ClassifierMixin, BaseEstimator):  # type: igno
     def _settings(self) -> CardSettings:
         """Return the checked settings of learning, the seed drawn."""
         check_option("method", self.method, Method)
+        for name, least in (("n_bags", 1), ("max_rounds", 1), ("max_bins", 2)):
+            check_integer(name, getattr(self, name), low=least)
         if self.calibration is not None:
             check_option("calibration", self.calibration, Calibration)
         for name, kind in (("scale", ScoreScale), ("master_scale", MasterScale)):
@@ -313,7 +318,8 @@ class ClientScorer(CardRevisions, ClassifierMixin, BaseEstimator):  # type: igno
             What a feature's points are compared with: the average of the training clients, or the most
             points that feature gave any of them.
         cutoff_points : float, default None
-            Compare with the average of the training clients near these points instead (method "shortfall").
+            Compare with the average of the training clients near these points instead (method "shortfall");
+            beyond the points of all clients, with the band next to them.
 
         Returns
         -------
@@ -325,6 +331,10 @@ class ClientScorer(CardRevisions, ClassifierMixin, BaseEstimator):  # type: igno
         check_integer("n", n, low=1, high=_MAX_REASONS)
         if cutoff_points is not None:
             check_interval("cutoff_points", cutoff_points, closed="neither")
+            if method == "loss":
+                raise InvalidParameterError(
+                    f"cutoff_points is for the method 'shortfall'; got {cutoff_points} with 'loss'."
+                )
         cutoff = None if cutoff_points is None else self.scale_.log_odds_from_points(cutoff_points)
         finder = ReasonFinder(self.card_, self._reference.of(method, cutoff))
         return finder.frame(self.card_.encode(frame), frame.index, n)

@@ -21,6 +21,8 @@ def parameters_to_state(parameters: Mapping[str, Any]) -> dict[str, Any]:
     state["monotone"] = None if state["monotone"] is None else dict(state["monotone"])
     if state["rules"] is not None:
         state["rules"] = {name: rule.to_dict() for name, rule in state["rules"].items()}
+    if isinstance(state["interactions"], np.integer):
+        state["interactions"] = int(state["interactions"])
     if not isinstance(state["interactions"], str | int):
         state["interactions"] = [list(pair) for pair in state["interactions"]]
     seed = state["random_state"]
