@@ -14,7 +14,7 @@ import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
 import clientscore as cs
-from clientscore.additive import AdditiveCard, Term, fit_bins
+from clientscore.additive import AdditiveCard, Term, fit_bins, learn_woe
 
 from .folds import SEED
 from .peers import fit_bags, lightgbm_settings, run_ebm
@@ -110,7 +110,7 @@ def information_pair(x: pd.Series, y: np.ndarray) -> tuple[float, float]:
     frame, target = x[known].to_frame().reset_index(drop=True), y[known]
     values = frame.iloc[:, 0].to_numpy()
     prebins = inner_edges(fit_bins(frame, max_bins=20)[0].edges, values)
-    card = cs.ClientScorer(method="woe").fit(frame, target).card_  # 20 prebins, then at most 8 bins of 5 %
+    card, _ = learn_woe(frame, target, monotone="auto", max_prebins=20, max_bins=8, min_share=0.05)
     ours = inner_edges(card.bins[0].edges, values)
     if not set(ours) <= set(prebins):
         raise ValueError(f"{x.name}: `woe` did not start from the prebins of fit_bins(max_bins=20).")
