@@ -256,7 +256,8 @@ def _params(design: Design, settings: BoostSettings, seed: int) -> dict[str, Any
         "max_depth": settings.depth,
         "num_leaves": settings.leaves or 2**settings.depth,
         "min_data_in_leaf": settings.min_rows_leaf,
-        "min_sum_hessian_in_leaf": 0.0,  # an absolute bound would depend on the scale of weights
+        # LightGBM's own bound, in units of the weights; without any it fails where outcomes separate.
+        "min_sum_hessian_in_leaf": 1e-3 * float(design.weight.mean()),
         # With few features a small fraction would leave no pair to find.
         "feature_fraction": max(settings.feature_fraction, min(1.0, 8 / n_features)),
         "deterministic": True,
