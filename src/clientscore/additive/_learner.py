@@ -262,8 +262,6 @@ class Learner:
             if factor > 0
         ]
         decision = self._raw(bags) if rescaling is None else rescaling.decision[:, None]
-        if rescaling is None:
-            rows = np.concatenate([one.held for one in bags])
         report = self._report(whole, factors, rows, decision)
         card = self._card(whole.intercept.mean(axis=0), kept)
         return card, replace(
