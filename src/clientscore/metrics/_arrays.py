@@ -66,3 +66,12 @@ def probabilities(p: ArrayLike, n: int) -> Floats:
     if len(outside):
         raise DataError(f"p must lie in [0, 1]; got {outside[0]:g}. Pass probabilities, not scores.")
     return array
+
+
+def equal_groups(values: Floats, weight: Floats, n_groups: int) -> NDArray[np.int64]:
+    """Put rows into groups of about equal weight, from 0 by ascending value; equal values share one."""
+    distinct, position = np.unique(values, return_inverse=True)
+    mass = np.bincount(position, weight, len(distinct))
+    middle = (np.cumsum(mass) - mass / 2) / mass.sum()
+    group = np.minimum((middle * n_groups).astype(np.int64), n_groups - 1)
+    return np.asarray(group[position], dtype=np.int64)

@@ -13,6 +13,7 @@ from clientscore._checks import did_you_mean
 from clientscore.exceptions import DataError, InvalidParameterError
 
 from ._arrays import numbers, weights
+from ._curves import curves
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -130,19 +131,8 @@ def aalen_johansen(
     codes, names = encode_events(event, causes)
     if len(codes) != len(time):
         raise DataError(f"event must have {len(time)} values like duration; got {len(codes)}.")
-    weight_ = weights(weight, len(time))
-    distinct, position = np.unique(time, return_inverse=True)
-    leaving = np.bincount(position, weight_, len(distinct))
-    at_risk = np.cumsum(leaving[::-1])[::-1]
-    counts = np.zeros((len(distinct), len(names)))
-    np.add.at(counts, (position[codes > 0], codes[codes > 0] - 1), weight_[codes > 0])
-    hazard = np.divide(counts, at_risk[:, None], out=np.zeros_like(counts), where=at_risk[:, None] > 0)
-    survival = np.concatenate([[1.0], np.cumprod(1.0 - hazard.sum(axis=1))])
-    incidence = np.vstack([np.zeros(len(names)), np.cumsum(survival[:-1, None] * hazard, axis=0)])
-    wanted = np.asarray(list(horizons), dtype=np.float64)
-    step = np.searchsorted(distinct, wanted, side="right")
-    table = np.column_stack([incidence[step], survival[step]])
-    table[(wanted > distinct[-1]) & (survival[-1] > 0)] = np.nan
+    found = curves(time, codes, len(names), weights(weight, len(time)))
+    table = found.at(np.asarray(list(horizons), dtype=np.float64))
     return pd.DataFrame(table, index=pd.Index(list(horizons), name="horizon"), columns=[*names, "survival"])
 
 

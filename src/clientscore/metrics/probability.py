@@ -9,7 +9,7 @@ import pandas as pd
 
 from clientscore._checks import check_integer, check_interval
 
-from ._arrays import outcomes, probabilities, weights
+from ._arrays import equal_groups, outcomes, probabilities, weights
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -147,13 +147,9 @@ def calibration_table(
     outcome = outcomes(y)
     predicted = probabilities(p, len(outcome))
     weight_ = weights(weight, len(outcome))
-    distinct, position = np.unique(predicted, return_inverse=True)
-    mass = np.bincount(position, weight_, len(distinct))
-    middle = (np.cumsum(mass) - mass / 2) / mass.sum()
-    bin_ = np.minimum((middle * n_bins).astype(np.int64), n_bins - 1)[position]
     rows = pd.DataFrame(
         {
-            "bin": bin_,
+            "bin": equal_groups(predicted, weight_, n_bins),
             "weight": weight_,
             "square": weight_**2,
             "p": predicted,
