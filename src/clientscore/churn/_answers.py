@@ -183,7 +183,9 @@ class ChurnAnswers:
         service feature, alone or in a pair, are left out, and the incidence is computed anew, so competing
         causes and all periods count.  The average is the reference because it needs no direction for any
         feature and no choice of a level that is good enough, a feature without effect gets 0, and it is the
-        average that `drivers` count from.  Better service than average has a negative share.
+        average that `drivers` count from.  Better service than average has a negative share.  As risk bends
+        upward in the log odds, the points of a whole book add to more than 0: what it loses to service that
+        is uneven.
 
         The share is the part that the model lays to these features, not the proven effect of an action:
         service that is poor because the client is leaving counts too.
@@ -193,15 +195,15 @@ class ChurnAnswers:
         X : DataFrame of shape (n, n_features)
             Features; extra columns are ignored.
         cause : str, default None
-            A cause, or "churn" for the churn causes together; None: each churn cause, then churn.
+            A cause, or "churn" for the churn causes together; None: churn and each of its causes.
         features : sequence of str, default None
             The features whose part is asked for; None: `service_features_` (response time, complaints,
-            approval time, change of manager, meetings, satisfaction).
+            approval time, change of manager, meetings).
 
         Returns
         -------
         DataFrame
-            On the index of `X`, columns (cause, horizon, measure) with the measures incidence,
+            On the index of `X`, columns (cause, horizon, measure), sorted, with the measures incidence,
             average_service (the incidence at average service), points (incidence - average_service, a
             difference of probabilities) and fraction (points / incidence; at most 1, negative where service
             keeps risk away). ``attrs["features"]`` lists the features.
@@ -230,6 +232,7 @@ class ChurnAnswers:
                 }
         frame = pd.DataFrame(columns, index=X.index)
         frame.columns = frame.columns.set_names(["cause", "horizon", "measure"])
+        frame = frame.sort_index(axis=1)  # pandas warns where parts of unsorted names are asked for
         frame.attrs["features"] = list(names)
         return frame
 

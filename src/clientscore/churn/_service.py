@@ -12,18 +12,18 @@ from clientscore.hazard import CompetingHazard
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-#: Beginnings of the names of service features: what the bank does, not what the client does.
+#: Beginnings of the names of service features: what the bank does, not what the client does or says.
 SERVICE_PREFIXES = (
     *("response_", "complaints_", "approval_days_", "manager_changed_"),
-    *("meetings_", "months_since_meeting", "satisfaction", "approval_satisfaction"),
+    *("meetings_", "months_since_meeting"),
 )
 
 
 def service_features(names: Iterable[str]) -> tuple[str, ...]:
     """Return the features that measure the service a client received.
 
-    Response time, complaints, approval time, change of manager, meetings, and what the client says of them in
-    surveys: the features of the catalogue whose names begin with one of `SERVICE_PREFIXES`.
+    Response time, complaints, approval time, change of manager and meetings: the names that begin with one of
+    `SERVICE_PREFIXES`.  Satisfaction is not among them: it is what the client says, of price too.
 
     Parameters
     ----------
