@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,7 +15,12 @@ from clientscore.churn import (
     plot_incidence_curves,
     plot_lead_time,
 )
-from clientscore.exceptions import DataError, InvalidParameterError, MissingColumnError
+from clientscore.exceptions import (
+    DataError,
+    InvalidParameterError,
+    MissingColumnError,
+    MissingDependencyError,
+)
 from clientscore.metrics import aalen_johansen
 
 
@@ -143,3 +150,9 @@ def test_plots_of_categories(train):
     model = ChurnModel(horizons=(6,), max_rounds=10, min_events=10, random_state=0).fit(X, target)
     ax = plot_driver_shape(compute_driver_shape(model, "segment"))
     assert [text.get_text() for text in ax.get_xticklabels()] == ["large", "small"]
+
+
+def test_without_matplotlib_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(MissingDependencyError, match=r"pip install 'clientscore\[report\]'"):
+        plot_lead_time(compute_lead_time([1.0]))

@@ -76,7 +76,19 @@ class ChurnModel(ChurnAnswers, BaseEstimator):  # type: ignore[misc]  # scikit-l
     >>> churn = ChurnModel(horizons=(3, 6), random_state=0).fit(X, target)
     >>> churn.predict_churn(X).columns.to_list()
     [3, 6]
-    >>> churn.drivers(X[X["complaints_sum_3m"] > 2], n=1)["driver_1"].unique().tolist()
+    >>> upset = X[X["complaints_sum_3m"] > 2]
+    >>> churn.drivers(upset, n=1)["driver_1"].unique().tolist()
+    ['complaints_sum_3m']
+    >>> churn.explain(upset, lang="zh")["text"].iloc[0]
+    '近三个月投诉次数'
+    >>> share = churn.service_share(upset)["hard_attrition", 6, "fraction"]  # all that differs is service
+    >>> bool((share > 0.2).all())
+    True
+    >>> bool((churn.what_if(upset, {"complaints_sum_3m": 0.0})["difference"] < 0).all(axis=None))
+    True
+    >>> bool((churn.lifetime(upset) < churn.lifetime(X).mean()).all())
+    True
+    >>> churn.alerts(X, value=1000.0, n_clients=5).frame()["driver_1"].unique().tolist()
     ['complaints_sum_3m']
     """
 

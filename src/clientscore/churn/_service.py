@@ -68,7 +68,11 @@ def at_average(hazard: CompetingHazard, features: Sequence[str]) -> CompetingHaz
     features, all else as it is, is the card without their terms.
     """
     if hazard.card_ is None:
-        return hazard
+        if set(hazard.constant_causes_) == set(hazard.causes_):
+            return hazard  # the same for every client: nothing comes from any feature
+        raise InvalidParameterError(
+            "The part of service is read off a card, and this model has none. Fit one that learns a card."
+        )
     gone = set(features)
     terms = tuple(term for term in hazard.card_.terms if gone.isdisjoint(term.features))
     card = replace(hazard.card_, terms=terms, edits=())

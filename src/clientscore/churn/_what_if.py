@@ -31,7 +31,8 @@ def changed(
     faults: list[str] = []
     for name, change in changes.items():
         column = _column(X[name], name, change)
-        altered = ~((column == X[name]) | (column.isna() & X[name].isna())).to_numpy(dtype=bool)
+        same = (column == X[name]).fillna(value=False).astype(bool) | (column.isna() & X[name].isna())
+        altered = ~same.to_numpy(dtype=bool)
         if name in bins:
             faults += _faults(bins[name], column[altered], len(X))
         made[name] = column
