@@ -1,7 +1,8 @@
-"""Money: what a client is worth today, what a loss would cost, what a service action may earn.
+"""Money: what a client is worth today and until it leaves, what a loss costs, what an action may earn.
 
 Pure functions of columns. Amounts are in the schema's one currency and unit, rates and probabilities are
-fractions in [0, 1], and every flow is per year. A missing input gives a missing result, never a zero.
+fractions in [0, 1], and every flow is per year; `lifetime_value` alone is a sum over the periods ahead. A
+missing input gives a missing result, never a zero.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from .formulas import (
     raroc,
     save_value,
 )
+from .lifetime import lifetime_value
 
 __all__ = [
     "ValueParameters",
@@ -26,6 +28,7 @@ __all__ = [
     "expected_loss",
     "expected_need_value",
     "exposure_at_default",
+    "lifetime_value",
     "raroc",
     "save_value",
 ]

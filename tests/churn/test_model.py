@@ -12,41 +12,6 @@ from clientscore.exceptions import DataError, InvalidParameterError, MissingColu
 from clientscore.metrics import aalen_johansen, auc, brier_skill
 
 
-def book(n, seed, periods=12):
-    """Clients that leave because of service, go silent as balances fall, or default on leverage."""
-    rng = np.random.default_rng(seed)
-    names = ["response_hours_mean_3m", "balance_change_3m", "debt_to_ebitda", "noise"]
-    X = pd.DataFrame(rng.normal(size=(n, 4)), columns=names, index=pd.Index(range(n), name="client_id"))
-    response, balance, debt = (X[[name]].to_numpy() for name in names[:3])
-    period = np.arange(periods)
-    lines = {
-        "hard_attrition": -4.8 + 0.8 * response + 0 * period,
-        "silent_attrition": -4.3 - 0.9 * balance + 0.04 * period,
-        "default": -5.5 + 1.0 * debt + 0 * period,
-    }
-    odds = np.exp(np.stack(list(lines.values()), axis=2))
-    edges = np.cumsum(odds / (1 + odds.sum(axis=2, keepdims=True)), axis=2)
-    draw = rng.random((n, periods))
-    left = draw < edges[:, :, -1]
-    first = np.where(left.any(axis=1), left.argmax(axis=1), periods - 1)
-    which = (draw[np.arange(n), first][:, None] >= edges[np.arange(n), first, :-1]).sum(axis=1)
-    cause = np.array(list(lines), dtype=object)[which]
-    target = pd.DataFrame(
-        {"duration": first + 1, "event": np.where(left.any(axis=1), cause, None)}, index=X.index
-    )
-    return X, target
-
-
-@pytest.fixture(scope="module")
-def train():
-    return book(8000, 1)
-
-
-@pytest.fixture(scope="module")
-def churn(train):
-    return ChurnModel(random_state=0, max_rows=50_000).fit(*train)
-
-
 def test_frames_have_the_rows_of_x_and_add_to_one(churn, train):
     X = train[0].head(500)
     gone = churn.predict_cumulative_incidence(X)
@@ -61,7 +26,19 @@ def test_frames_have_the_rows_of_x_and_add_to_one(churn, train):
         np.testing.assert_allclose(churn.predict_churn(X)[horizon], expected, atol=1e-15)
 
 
-def test_out_of_sample_it_ranks_and_beats_the_base_rate(churn, train):
+def test_other_horizons_can_be_asked_for(churn, train):
+    X = train[0].head(50)
+    gone = churn.predict_cumulative_incidence(X, horizons=[1, 12])
+    assert list(gone.columns.unique("horizon")) == [1, 12]
+    usual = churn.predict_cumulative_incidence(X)
+    pd.testing.assert_series_equal(gone["default"][12], usual["default"][12])
+    assert list(churn.predict_survival(X, horizons=range(1, 13)).columns) == list(range(1, 13))
+    assert list(churn.predict_churn(X, horizons=[5]).columns) == [5]
+    with pytest.raises(InvalidParameterError, match="horizons must be whole periods from 1 to 12"):
+        churn.predict_churn(X, horizons=[13])
+
+
+def test_out_of_sample_it_ranks_and_beats_the_base_rate(churn, train, book):
     X, target = book(8000, 2)
     left = target["event"].isin(["hard_attrition", "silent_attrition"])
     base = aalen_johansen(*train[1].to_numpy().T, horizons=[12]).loc[12]
@@ -71,7 +48,7 @@ def test_out_of_sample_it_ranks_and_beats_the_base_rate(churn, train):
     assert risk.mean() == pytest.approx(left.mean(), rel=0.05)
 
 
-def test_drivers_are_the_planted_ones(churn):
+def test_drivers_are_the_planted_ones(churn, book):
     X, _ = book(2000, 3)
     slow = X.assign(response_hours_mean_3m=2.5, balance_change_3m=0.0, debt_to_ebitda=0.0, noise=0.0)
     drivers = churn.drivers(slow.head(5), n=2)
@@ -111,6 +88,12 @@ def test_summary_says_what_was_learned(churn, train):
     }
     assert (table["form"] == "card").all()
     assert (table["sampled_share"] < 1).all()
+    first = table["drivers"].str.split(", ").str[0]
+    assert first.to_dict() == {
+        "default": "debt_to_ebitda",
+        "hard_attrition": "response_hours_mean_3m",
+        "silent_attrition": "balance_change_3m",
+    }
 
 
 def test_state_round_trip_predicts_identically(churn, train):
@@ -126,7 +109,7 @@ def test_state_round_trip_predicts_identically(churn, train):
     assert again.horizons == (3, 6, 12)
 
 
-def test_yearly_books_with_other_causes(train):
+def test_yearly_books_with_other_causes(book):
     X, target = book(3000, 4, periods=1)
     target["event"] = (
         target["event"].map({"default": 1, "hard_attrition": 2, "silent_attrition": 2}).fillna(0)
@@ -173,6 +156,8 @@ def test_bad_input_is_named(churn, train):
         ChurnModel(max_rounds=5).fit(X[short], target[short])
     with pytest.raises(InvalidParameterError, match="n must be"):
         churn.drivers(X, n=0)
+    with pytest.raises(InvalidParameterError, match="Did you mean 'hard_attrition'"):
+        churn.drivers(X, cause="hard_atrition")
 
 
 def test_it_is_a_scikit_learn_estimator():
@@ -183,7 +168,7 @@ def test_it_is_a_scikit_learn_estimator():
 def test_one_client_has_the_risk_and_drivers_of_the_batch(churn, train):
     rows = train[0].tail(40).mask(np.random.default_rng(0).random((40, 4)) < 0.1)
     gone, there = churn.predict_cumulative_incidence(rows), churn.predict_survival(rows)
-    leaving, drivers = churn.predict_churn(rows), churn.drivers(rows, n=2)
+    leaving, drivers, lifetime = churn.predict_churn(rows), churn.drivers(rows, n=2), churn.lifetime(rows)
     for place, values in enumerate(rows.to_dict("records")):
         one = churn.predict_one(values, n=2)
         for cause, horizon in gone.columns:
@@ -192,6 +177,7 @@ def test_one_client_has_the_risk_and_drivers_of_the_batch(churn, train):
             )
         assert one["survival"] == pytest.approx(there.iloc[place].to_dict(), rel=1e-12)
         assert one["churn"] == pytest.approx(leaving.iloc[place].to_dict(), rel=1e-12)
+        assert one["lifetime"] == pytest.approx(lifetime.iloc[place], rel=1e-12)
         assert one["cause"] == gone.iloc[place].xs(12, level="horizon")[list(churn.churn_causes_)].idxmax()
         assert one["drivers"] == drivers.iloc[place].dropna().tolist()
     with pytest.raises(MissingColumnError, match="'debt_to_ebitda' is missing"):

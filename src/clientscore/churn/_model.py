@@ -1,4 +1,4 @@
-"""Churn: when, why and by which door a client leaves."""
+"""The estimator: risk of leaving by cause and horizon, learned from durations and events."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted
 
 from clientscore._checks import check_integer, did_you_mean
 from clientscore.exceptions import InvalidParameterError
 from clientscore.hazard import CompetingHazard, check_horizons, check_reach, check_target
+
+from ._answers import ChurnAnswers
+from ._explain import MIN_EFFECT
+from ._shapes import top_drivers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
-_MIN_DRIVER = 1e-9  # log odds; less raises no risk worth a name
-_DRIVER_ROWS = 16_384  # rows explained at a time
 
-
-class ChurnModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class ChurnModel(ChurnAnswers, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Risk of leaving by cause and horizon, with its drivers.
 
     A discrete-time hazard with competing causes (`CompetingHazard`): incidences of all causes and survival
@@ -76,7 +76,19 @@ class ChurnModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
     >>> churn = ChurnModel(horizons=(3, 6), random_state=0).fit(X, target)
     >>> churn.predict_churn(X).columns.to_list()
     [3, 6]
-    >>> churn.drivers(X[X["complaints_sum_3m"] > 2], n=1)["driver_1"].unique().tolist()
+    >>> upset = X[X["complaints_sum_3m"] > 2]
+    >>> churn.drivers(upset, n=1)["driver_1"].unique().tolist()
+    ['complaints_sum_3m']
+    >>> churn.explain(upset, lang="zh")["text"].iloc[0]
+    '近三个月投诉次数'
+    >>> share = churn.service_share(upset)["hard_attrition", 6, "fraction"]  # all that differs is service
+    >>> bool((share > 0.2).all())
+    True
+    >>> bool((churn.what_if(upset, {"complaints_sum_3m": 0.0})["difference"] < 0).all(axis=None))
+    True
+    >>> bool((churn.lifetime(upset) < churn.lifetime(X).mean()).all())
+    True
+    >>> churn.alerts(X, value=1000.0, n_clients=5).frame()["driver_1"].unique().tolist()
     ['complaints_sum_3m']
     """
 
@@ -144,13 +156,17 @@ class ChurnModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         check_reach(self.hazard_.reach_, self.horizons)
         return self
 
-    def predict_cumulative_incidence(self, X: pd.DataFrame) -> pd.DataFrame:
+    def predict_cumulative_incidence(
+        self, X: pd.DataFrame, horizons: Sequence[int] | None = None
+    ) -> pd.DataFrame:
         """Return the probability of having left by each cause within each horizon.
 
         Parameters
         ----------
         X : DataFrame of shape (n, n_features)
             Features; extra columns are ignored.
+        horizons : sequence of int, default None
+            Periods from 1 to the longest horizon; None: those of the model.
 
         Returns
         -------
@@ -158,19 +174,22 @@ class ChurnModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             On the index of `X`, columns (cause, horizon); adds to 1 with `predict_survival`.
         """
         self._check_fitted()
-        gone = self.hazard_.predict_incidence(X, self.horizons)
-        columns = pd.MultiIndex.from_product([self.causes_, self.horizons], names=["cause", "horizon"])
+        wanted = self._wanted(horizons)
+        gone = self.hazard_.predict_incidence(X, wanted)
+        columns = pd.MultiIndex.from_product([self.causes_, wanted], names=["cause", "horizon"])
         return pd.DataFrame(
             gone.transpose(0, 2, 1).reshape(len(X), len(columns)), index=X.index, columns=columns
         )
 
-    def predict_survival(self, X: pd.DataFrame) -> pd.DataFrame:
+    def predict_survival(self, X: pd.DataFrame, horizons: Sequence[int] | None = None) -> pd.DataFrame:
         """Return the probability of still being a client at the end of each horizon.
 
         Parameters
         ----------
         X : DataFrame of shape (n, n_features)
             Features; extra columns are ignored.
+        horizons : sequence of int, default None
+            Periods from 1 to the longest horizon; None: those of the model.
 
         Returns
         -------
@@ -178,16 +197,19 @@ class ChurnModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             On the index of `X`, one column a horizon.
         """
         self._check_fitted()
-        there = self.hazard_.predict_survival(X, self.horizons)
-        return pd.DataFrame(there, index=X.index, columns=self._horizon_columns())
+        wanted = self._wanted(horizons)
+        there = self.hazard_.predict_survival(X, wanted)
+        return pd.DataFrame(there, index=X.index, columns=pd.Index(wanted, name="horizon"))
 
-    def predict_churn(self, X: pd.DataFrame) -> pd.DataFrame:
+    def predict_churn(self, X: pd.DataFrame, horizons: Sequence[int] | None = None) -> pd.DataFrame:
         """Return the probability of churn within each horizon: the sum over the churn causes.
 
         Parameters
         ----------
         X : DataFrame of shape (n, n_features)
             Features; extra columns are ignored.
+        horizons : sequence of int, default None
+            Periods from 1 to the longest horizon; None: those of the model.
 
         Returns
         -------
@@ -195,60 +217,9 @@ class ChurnModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             On the index of `X`, one column a horizon.
         """
         self._check_fitted()
-        gone = self.hazard_.predict_incidence(X, self.horizons)[:, :, self._churn]
-        return pd.DataFrame(gone.sum(axis=2), index=X.index, columns=self._horizon_columns())
-
-    def expected_month(self, X: pd.DataFrame) -> pd.Series:
-        """Return the mean period of churn, of a client that churns within the longest horizon.
-
-        Parameters
-        ----------
-        X : DataFrame of shape (n, n_features)
-            Features; extra columns are ignored.
-
-        Returns
-        -------
-        Series
-            Periods (months on monthly data) from the opening of the window, from 1 to the longest horizon.
-        """
-        self._check_fitted()
-        last = max(self.horizons)
-        curve = self.hazard_.predict_incidence(X, list(range(1, last + 1)))[:, :, self._churn].sum(axis=2)
-        mass = np.diff(curve, axis=1, prepend=0.0)
-        mean = (mass * np.arange(1, last + 1)).sum(axis=1) / mass.sum(axis=1)
-        return pd.Series(mean, index=X.index, name="expected_month")
-
-    def drivers(self, X: pd.DataFrame, cause: str | None = None, n: int = 3) -> pd.DataFrame:
-        """Return the features that raise each client's risk most above the average.
-
-        Parameters
-        ----------
-        X : DataFrame of shape (n, n_features)
-            Features; extra columns are ignored.
-        cause : str, default None
-            Cause to explain; None: churn, its causes weighted by the client's incidence of each.
-        n : int, default 3
-            Number of drivers, at least 1.
-
-        Returns
-        -------
-        DataFrame
-            On the index of `X`, columns driver_1 ... driver_n: names of features, the strongest first;
-            missing where no further feature raises the risk.
-        """
-        self._check_fitted()
-        check_integer("n", n, low=1)
-        causes = list(self.churn_causes_) if cause is None else cause
-        names = np.full((len(X), n), None, dtype=object)
-        for start in range(0, max(len(X), 1), _DRIVER_ROWS):
-            rows = slice(start, start + _DRIVER_ROWS)
-            effects = self.hazard_.drivers(X.iloc[rows], causes)
-            order = np.argsort(-effects.to_numpy(), axis=1, kind="stable")[:, :n]
-            strong = np.take_along_axis(effects.to_numpy(), order, axis=1) > _MIN_DRIVER
-            chosen = effects.columns.to_numpy(dtype=object)[order]
-            names[rows, : order.shape[1]] = np.where(strong, chosen, None)
-        columns = [f"driver_{rank}" for rank in range(1, n + 1)]
-        return pd.DataFrame(names, index=X.index, columns=columns).astype("str")
+        wanted = self._wanted(horizons)
+        gone = self.hazard_.predict_incidence(X, wanted)[:, :, self._churn]
+        return pd.DataFrame(gone.sum(axis=2), index=X.index, columns=pd.Index(wanted, name="horizon"))
 
     def predict_one(self, values: Mapping[str, Any], n: int = 3) -> dict[str, Any]:
         """Return risk, likeliest cause and drivers of one client, without pandas on the way.
@@ -263,8 +234,9 @@ class ChurnModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         Returns
         -------
         dict
-            incidence (by cause, then by horizon), survival and churn (by horizon), cause (the likeliest churn
-            cause at the longest horizon) and drivers (list of at most n features, of churn).
+            incidence (by cause, then by horizon), survival and churn (by horizon), lifetime (restricted mean,
+            periods), cause (the likeliest churn cause at the longest horizon) and drivers (list of at most n
+            features, of churn).
 
         Raises
         ------
@@ -274,18 +246,22 @@ class ChurnModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         self._check_fitted()
         check_integer("n", n, low=1)
         horizons = [int(horizon) for horizon in self.horizons]
-        one = self.hazard_.predict_one(values, horizons, self.churn_causes_)
+        periods = range(1, max(horizons) + 1)
+        one = self.hazard_.predict_one(values, periods, self.churn_causes_)
+        places = [horizon - 1 for horizon in horizons]
+        left, there = one.incidence[places], one.survival[places]
         gone = {
             cause: dict(zip(horizons, curve, strict=True))
-            for cause, curve in zip(self.causes_, one.incidence.T.tolist(), strict=True)
+            for cause, curve in zip(self.causes_, left.T.tolist(), strict=True)
         }
         ranked = sorted(one.effects.items(), key=lambda pair: -pair[1])[:n]
         return {
             "incidence": gone,
-            "survival": dict(zip(horizons, one.survival.tolist(), strict=True)),
-            "churn": dict(zip(horizons, one.incidence[:, self._churn].sum(axis=1).tolist(), strict=True)),
+            "survival": dict(zip(horizons, there.tolist(), strict=True)),
+            "churn": dict(zip(horizons, left[:, self._churn].sum(axis=1).tolist(), strict=True)),
+            "lifetime": 1.0 + float(one.survival[:-1].sum()),
             "cause": max(self.churn_causes_, key=lambda cause: gone[cause][max(horizons)]),
-            "drivers": [name for name, effect in ranked if effect > _MIN_DRIVER],
+            "drivers": [name for name, effect in ranked if effect > MIN_EFFECT],
         }
 
     def summary(self) -> pd.DataFrame:
@@ -295,7 +271,9 @@ class ChurnModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         -------
         DataFrame
             Index cause: events, incidence (Aalen-Johansen at the longest horizon, fraction), churn (whether
-            it counts as churn), form ("card" or "constant"), level_shift (log odds), rows, sampled_share.
+            it counts as churn), form ("card" or "constant"), level_shift (log odds), rows, sampled_share,
+            drivers (up to three features whose own effect spreads most over the training book, comma between;
+            missing for a constant cause).
         """
         self._check_fitted()
         table = self.hazard_.population_.rename(columns={"aalen_johansen": "incidence"})
@@ -306,6 +284,7 @@ class ChurnModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             level_shift=pd.Series(self.hazard_.level_shift_),
             rows=self.hazard_.n_rows_,
             sampled_share=self.hazard_.sampled_share_,
+            drivers=top_drivers(self.hazard_),
         )
 
     def to_state(self) -> dict[str, Any]:
@@ -344,8 +323,5 @@ class ChurnModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         self._churn: NDArray[np.bool_] = np.isin(self.causes_, self.churn_causes_)
         self.feature_names_in_ = self.hazard_.feature_names_in_
 
-    def _check_fitted(self) -> None:
-        check_is_fitted(self, "hazard_")
-
-    def _horizon_columns(self) -> pd.Index:
-        return pd.Index(list(self.horizons), name="horizon")
+    def _wanted(self, horizons: Sequence[int] | None) -> list[int]:
+        return list(self.horizons if horizons is None else horizons)
