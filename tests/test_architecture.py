@@ -19,7 +19,7 @@ MAX_FUNCTION_LINES = 50  # without its docstring
 
 FLOORS: dict[int, tuple[str, ...]] = {
     0: ("exceptions",),
-    1: ("_checks", "_files", "_frames", "_state", "_words", "catalogue"),
+    1: ("_axes", "_checks", "_files", "_frames", "_state", "_words", "catalogue"),
     2: ("schema", "timeline", "metrics", "splits", "scale"),
     3: ("additive",),
     4: ("hazard", "value", "labels"),

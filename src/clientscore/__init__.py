@@ -18,8 +18,8 @@ floor  rooms                                                   what they hold
 3      ``additive``                                            the card: its kernel and its learning
 2      ``schema`` ``timeline`` ``metrics`` ``splits``          tables, time, measures, points
        ``scale``
-1      ``_checks`` ``_files`` ``_frames`` ``_state``           parameters, files, columns, states,
-       ``_words`` ``catalogue``                                shared words, feature names
+1      ``_axes`` ``_checks`` ``_files`` ``_frames``            pictures, parameters, files, columns,
+       ``_state`` ``_words`` ``catalogue``                     states, shared words, feature names
 0      ``exceptions``                                          one tree of errors
 =====  ======================================================  =======================================
 

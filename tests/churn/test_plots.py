@@ -10,10 +10,8 @@ from clientscore.churn import (
     ChurnModel,
     compute_driver_shape,
     compute_incidence_curves,
-    compute_lead_time,
     plot_driver_shape,
     plot_incidence_curves,
-    plot_lead_time,
 )
 from clientscore.exceptions import (
     DataError,
@@ -108,22 +106,6 @@ def test_driver_shape_of_nothing(churn, train):
         compute_driver_shape(churn, "nois")
 
 
-def test_lead_time_by_hand():
-    leads = compute_lead_time([0, 2.5, 2, None])
-    assert leads["alerted"].tolist() == [3, 2, 2]
-    assert leads["share"].tolist() == [0.75, 0.5, 0.5]
-    assert leads.attrs["median"] == 2.0
-    nobody = compute_lead_time([None, None])
-    assert nobody["share"].tolist() == [0.0]
-    assert np.isnan(nobody.attrs["median"])
-    with pytest.raises(DataError, match="An alert after the exit is none"):
-        compute_lead_time([-1, 2])
-    with pytest.raises(DataError, match="at least one client"):
-        compute_lead_time([])
-    with pytest.raises(DataError, match="must hold numbers"):
-        compute_lead_time(["soon"])
-
-
 def test_plots_draw_what_was_computed(churn, book):
     plt = pytest.importorskip("matplotlib.pyplot")
     X, target = book(300, 8)
@@ -137,9 +119,6 @@ def test_plots_draw_what_was_computed(churn, book):
     shape = compute_driver_shape(churn, "response_hours_mean_3m")
     ax = plot_driver_shape(shape)
     assert ax.get_xlabel() == "mean hours to answer in 3 months"
-    leads = compute_lead_time([1, 2, 4, None])
-    bars = plot_lead_time(leads).patches
-    assert [bar.get_height() for bar in bars] == leads["share"].tolist()
     with pytest.raises(MissingColumnError, match="'predicted' is missing"):
         plot_incidence_curves(curves.drop(columns="predicted"))
 
@@ -152,7 +131,8 @@ def test_plots_of_categories(train):
     assert [text.get_text() for text in ax.get_xticklabels()] == ["large", "small"]
 
 
-def test_without_matplotlib_the_extra_is_named(monkeypatch):
+def test_without_matplotlib_the_extra_is_named(monkeypatch, churn):
+    shape = compute_driver_shape(churn, "noise")
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(MissingDependencyError, match=r"pip install 'clientscore\[report\]'"):
-        plot_lead_time(compute_lead_time([1.0]))
+        plot_driver_shape(shape)

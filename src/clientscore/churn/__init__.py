@@ -5,7 +5,7 @@
                                lifetime, drivers in words, the service-driven share, what-if
 :func:`alerts`                 a pure ranking by expected loss, at the capacity of the team
 :class:`Alerts`                whom to call, why, and who was left out
-``compute_*``, ``plot_*``      incidence over time, shapes of drivers, lead time of alerts
+``compute_*``, ``plot_*``      incidence over time, shapes of drivers
 =============================  =======================================================================
 """
 
@@ -16,10 +16,8 @@ from ._model import ChurnModel
 from ._plots import (
     compute_driver_shape,
     compute_incidence_curves,
-    compute_lead_time,
     plot_driver_shape,
     plot_incidence_curves,
-    plot_lead_time,
 )
 from ._service import SERVICE_PREFIXES, service_features
 
@@ -30,9 +28,7 @@ __all__ = [
     "alerts",
     "compute_driver_shape",
     "compute_incidence_curves",
-    "compute_lead_time",
     "plot_driver_shape",
     "plot_incidence_curves",
-    "plot_lead_time",
     "service_features",
 ]

@@ -1,17 +1,18 @@
-"""Plots and the tables behind them: incidence over time, shapes of drivers, lead time of alerts."""
+"""Plots and the tables behind them: incidence over time, shapes of drivers."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
+from clientscore._axes import axes
 from clientscore._checks import check_columns, check_integer, check_interval, did_you_mean
 from clientscore._words import cause_in_words
 from clientscore.catalogue import in_words
-from clientscore.exceptions import DataError, InvalidParameterError, MissingDependencyError
+from clientscore.exceptions import DataError, InvalidParameterError
 from clientscore.hazard import check_target, client_numbers
 from clientscore.metrics import aalen_johansen, encode_events
 
@@ -153,7 +154,7 @@ def plot_incidence_curves(curves: pd.DataFrame, ax: Axes | None = None) -> Axes:
     Axes
     """
     check_columns(curves.columns, ["cause", "period", "predicted"], subject="curves")
-    ax = _axes(ax)
+    ax = axes(ax, "plot_incidence_curves")
     for cause, part in curves.groupby("cause", sort=False):
         (line,) = ax.plot(part["period"], part["predicted"], label=cause_in_words(str(cause)))
         if "observed" in part and part["observed"].notna().any():
@@ -246,7 +247,7 @@ def plot_driver_shape(shape: pd.DataFrame, ax: Axes | None = None) -> Axes:
     Axes
     """
     check_columns(shape.columns, ["feature", "cause", "row", "low", "high", "log_odds"], subject="shape")
-    ax = _axes(ax)
+    ax = axes(ax, "plot_driver_shape")
     if not len(shape):
         raise DataError("shape has no line to draw: no cause of the model has a table.")
     numbers = shape["low"].notna()
@@ -282,92 +283,3 @@ def plot_driver_shape(shape: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.set(xlabel=in_words(feature), ylabel="log odds of leaving, against the average")
     ax.legend(frameon=False)
     return ax
-
-
-def compute_lead_time(lead_periods: ArrayLike) -> pd.DataFrame:
-    """Compute how many of those who left had been alerted how long before.
-
-    Parameters
-    ----------
-    lead_periods : array-like of shape (n,)
-        For each client that left: whole or broken periods from its first alert to its exit, at least 0;
-        missing where it never had one.
-
-    Returns
-    -------
-    DataFrame
-        Index periods, from 0 to the longest whole lead: alerted (clients with an alert at least so long
-        before), share (of all that left). ``attrs["median"]`` is the median lead of those alerted.
-
-    Raises
-    ------
-    DataError
-        There is no client, or a lead is negative.
-
-    Examples
-    --------
-    >>> compute_lead_time([0, 2, 2, None])
-             alerted  share
-    periods
-    0              3   0.75
-    1              2   0.50
-    2              2   0.50
-    """
-    try:
-        lead = np.asarray(pd.Series(lead_periods, dtype="float64"))
-    except (TypeError, ValueError) as error:
-        raise DataError(f"lead_periods must hold numbers of periods; {error}.") from error
-    if not len(lead):
-        raise DataError("lead_periods must hold at least one client that left; got none.")
-    wrong = (lead < 0) | np.isinf(lead)
-    if wrong.any():
-        raise DataError(
-            f"lead_periods must be at least 0 and finite; {int(wrong.sum())} of {len(lead)} values are not, "
-            f"the first is {lead[wrong][0]:g}. An alert after the exit is none: make it missing."
-        )
-    known = lead[~np.isnan(lead)]
-    periods = np.arange(int(known.max(initial=0.0)) + 1)
-    alerted = (known[:, None] >= periods).sum(axis=0)
-    frame = pd.DataFrame(
-        {"alerted": alerted, "share": alerted / len(lead)}, index=pd.Index(periods, name="periods")
-    )
-    frame.attrs["median"] = float(np.median(known)) if len(known) else float("nan")
-    return frame
-
-
-def plot_lead_time(leads: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """Draw the frame of `compute_lead_time`: the share of leavers alerted at least so long before.
-
-    Parameters
-    ----------
-    leads : DataFrame
-        As from `compute_lead_time`.
-    ax : Axes, default None
-        Where to draw; None: a new figure.
-
-    Returns
-    -------
-    Axes
-    """
-    check_columns(leads.columns, ["share"], subject="leads")
-    ax = _axes(ax)
-    ax.bar(leads.index, leads["share"], width=0.8)
-    median = leads.attrs.get("median", np.nan)
-    if median == median:  # noqa: PLR0124 -- NaN: nobody was alerted
-        ax.axvline(median, color="0.3", ls="--", lw=1, label=f"median of those alerted {median:g}")
-        ax.legend(frameon=False)
-    ax.set(xlabel="periods between first alert and exit, at least", ylabel="share of leavers", ylim=(0, 1))
-    return ax
-
-
-def _axes(ax: Axes | None) -> Any:
-    """Return where to draw, a new figure's axes if None."""
-    if ax is not None:
-        return ax
-    try:
-        from matplotlib import pyplot as plt  # noqa: PLC0415 -- an extra, needed here only
-    except ImportError as error:
-        raise MissingDependencyError(
-            "Plots need matplotlib, which is not installed. Run: pip install 'clientscore[report]'."
-        ) from error
-    return plt.subplots(figsize=(6.4, 4.0), layout="constrained")[1]

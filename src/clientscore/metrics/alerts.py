@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from clientscore._axes import axes
 from clientscore._checks import check_columns, check_integer, check_option
 from clientscore.exceptions import DataError
-
-from ._axes import axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from clientscore._axes import axes
 from clientscore._checks import check_columns, check_integer, check_interval, did_you_mean
 from clientscore.exceptions import DataError, InvalidParameterError
 
 from ._arrays import equal_groups
-from ._axes import axes
 from ._censoring import cause_names, read_curves, read_outcomes, read_times
 from ._curves import curves
 
