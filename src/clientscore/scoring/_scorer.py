@@ -61,7 +61,7 @@ class ClientScorer(CardRevisions, ClassifierMixin, BaseEstimator):  # type: igno
         and out-of-range values score; see :class:`clientscore.additive.FeatureRule`.
     n_bags : int, default 7
         Bags, method "boosted".
-    max_rounds : int, default 1000
+    max_rounds : int, default 3000
         Most boosting rounds of a bag, method "boosted".
     max_bins : int, default 63
         Most bins of a feature, method "boosted"; "woe" merges at most 50 into at most 12.
@@ -131,7 +131,7 @@ class ClientScorer(CardRevisions, ClassifierMixin, BaseEstimator):  # type: igno
         monotone: Mapping[str, str] | None = None,
         rules: Mapping[str, FeatureRule] | None = None,
         n_bags: int = 7,
-        max_rounds: int = 1000,
+        max_rounds: int = 3000,
         max_bins: int = 63,
         calibration: Calibration | None = "auto",
         scale: ScoreScale | None = None,
