@@ -32,6 +32,7 @@ from ._feature_rule import FeatureRule
 from ._fit_bins import fit_bins
 from ._points_table import FeaturePoints, PointsTable
 from ._report import BoostReport
+from ._stability import StabilityReport
 from ._term import Term
 from ._trees import BaggedTrees, bag_trees
 from ._woe import learn_woe
@@ -47,6 +48,7 @@ __all__ = [
     "FeaturePoints",
     "FeatureRule",
     "PointsTable",
+    "StabilityReport",
     "Term",
     "WoeReport",
     "bag_trees",
