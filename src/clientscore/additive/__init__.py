@@ -37,6 +37,7 @@ from ._term import Term
 from ._trees import BaggedTrees, bag_trees
 from ._woe import learn_woe
 from ._woe_report import WoeReport
+from ._woe_settings import WoeSettings
 
 __all__ = [
     "AdditiveCard",
@@ -51,6 +52,7 @@ __all__ = [
     "StabilityReport",
     "Term",
     "WoeReport",
+    "WoeSettings",
     "bag_trees",
     "boundary_frame",
     "compare_export",

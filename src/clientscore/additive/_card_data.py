@@ -119,6 +119,12 @@ class CardData:
         """Features and pairs that neither edits nor a refit may change."""
         return frozen_names(self.edits)
 
+    @cached_property
+    def reason_words(self) -> dict[str, str]:
+        """What a points table calls features when they are reasons; empty for a card that was learned."""
+        heads = (edit for edit in reversed(self.edits) if edit.kind == "points_table")
+        return dict(next((edit.detail.get("reasons", {}) for edit in heads), {}))
+
     def edit_log(self) -> pd.DataFrame:
         """Return who changed what by hand, oldest first.
 
