@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from clientscore.scale import ScoreScale
+
     from ._feature_rule import FeatureRule
 
 Link = Literal["logit", "multilogit", "identity"]
@@ -174,6 +176,24 @@ class CardData:
         terms = tuple(term.scaled(factor) for term in self.terms)
         new = shift + factor * np.asarray(self.intercept)
         return replace(self, intercept=tuple(new.tolist()), terms=terms)
+
+    def in_points(self, scale: ScoreScale, *, rounded: bool = False) -> Self:
+        """Return the card in points: its decision is the sum of the points of the rows met.
+
+        Parameters
+        ----------
+        scale : ScoreScale
+            What points mean.
+        rounded : bool, default False
+            Whole numbers for every row and the intercept, so that every sum of them is whole, exactly.
+        """
+        finish = np.rint if rounded else np.asarray
+        terms = tuple(
+            replace(scaled, values=finish(scaled.values) + 0.0)  # no minus zero
+            for scaled in (term.scaled(np.array([-scale.factor])) for term in self.terms)
+        )
+        base = float(finish(scale.points_from_log_odds(self.intercept[0])))
+        return replace(self, outputs=("points",), intercept=(base,), terms=terms, link="identity")
 
     def to_state(self) -> dict[str, Any]:
         """Return the card as JSON scalars, lists, dicts and numpy arrays."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ._editable import EditableCard
-from .exports import SqlDialect, to_pmml, to_sheet, to_sql
+from .exports import SqlDialect, Wanted, to_pmml, to_sheet, to_sql
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pandas as pd
+    from pandas import DataFrame
 
     from clientscore.scale import ScoreScale
 
@@ -26,6 +26,9 @@ class ExportableCard(EditableCard):
         *,
         contributions: bool = False,
         scale: ScoreScale | None = None,
+        rounded: bool = False,
+        pd: bool = False,
+        pd_map: Any = None,
     ) -> str:
         """Return the card as one SELECT over a table that holds its features by name.
 
@@ -44,18 +47,27 @@ class ExportableCard(EditableCard):
         contributions : bool, default False
             Whether to add the value of every term, named like the term.
         scale : ScoreScale, default None
-            Adds the column points, before the last.
+            Adds the column points.
+        rounded : bool, default False
+            Whether points are whole numbers: the sum of each row's whole points, as
+            ``scorer.points(X, rounded=True)``.
+        pd : bool, default False
+            Adds the column pd, which agrees to about 1e-12.
+        pd_map : AffineCalibration, BetaCalibration or IsotonicCalibration, default None
+            Map of the PD that stands beside the card; the logistic function of log_odds if None.
 
         Returns
         -------
         str
-            Columns: ids, contributions, points, and last log_odds: NULL where a number is infinite or a row
-            is refused.  Only features that stand in a term are read.
+            Columns: ids, contributions, points, pd, and last log_odds: NULL where a number is infinite or a
+            row is refused.  Features that stand in a term are read, and those of which some values are
+            refused.
 
         Raises
         ------
         InvalidParameterError
-            If the card has several outputs or another link than "logit", or names do not fit one SELECT.
+            If the card has several outputs or another link than "logit", names do not fit one SELECT, whole
+            points have no scale, or SQL cannot say the map.
         MissingDependencyError
             If sqlglot is not installed.
 
@@ -72,9 +84,10 @@ class ExportableCard(EditableCard):
           -3.0E0 + `term_0` AS `log_odds`
         FROM `card_terms`
         """
-        return to_sql(self, table, dialect, id_columns, contributions=contributions, scale=scale)
+        wanted = Wanted(contributions, scale, rounded, pd or pd_map is not None, pd_map)
+        return to_sql(self, table, dialect, id_columns, wanted)
 
-    def to_pmml(self, scale: ScoreScale | None = None) -> str:
+    def to_pmml(self, scale: ScoreScale | None = None, *, rounded: bool = False, with_pd: bool = True) -> str:
         """Return the card as a PMML 4.4 Scorecard.
 
         A feature is a characteristic whose attributes are the rows of its table; a pair is a characteristic
@@ -86,27 +99,34 @@ class ExportableCard(EditableCard):
         ----------
         scale : ScoreScale, default None
             Partial scores and total in points instead of log-odds of bad.
+        rounded : bool, default False
+            Whether points are whole numbers; the PD, which is never rounded, is left out then.
+        with_pd : bool, default True
+            Whether pd is an output: the logistic function of the log-odds.  PMML carries no map of the PD.
 
         Returns
         -------
         str
             XML with the outputs log_odds (or points), pd and reason_1 to reason_4.  Rows that are refused
-            have no attribute, infinite numbers are invalid: an evaluator gives no score.
+            have no attribute, infinite numbers are invalid: an evaluator gives no score.  A feature that is
+            in no term but refuses values is a characteristic that adds 0.
 
         Raises
         ------
         InvalidParameterError
-            If the card has several outputs or another link than "logit".
+            If the card has several outputs or another link than "logit", or whole points have no scale.
         """
-        return to_pmml(self, scale)
+        return to_pmml(self, scale, rounded=rounded, with_pd=with_pd)
 
-    def to_sheet(self, scale: ScoreScale | None = None) -> pd.DataFrame:
+    def to_sheet(self, scale: ScoreScale | None = None, *, rounded: bool = False) -> DataFrame:
         """Return the card as rows for a spreadsheet: intercept, rows of features, cells of pairs.
 
         Parameters
         ----------
         scale : ScoreScale, default None
             Adds the column points.
+        rounded : bool, default False
+            Whether points are whole numbers (int64), which add up to ``scorer.points(X, rounded=True)``.
 
         Returns
         -------
@@ -118,6 +138,6 @@ class ExportableCard(EditableCard):
         Raises
         ------
         InvalidParameterError
-            If the card has several outputs or another link than "logit".
+            If the card has several outputs or another link than "logit", or whole points have no scale.
         """
-        return to_sheet(self, scale)
+        return to_sheet(self, scale, rounded=rounded)

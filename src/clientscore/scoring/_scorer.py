@@ -21,7 +21,6 @@ from ._explain import Explainer
 from ._fit import CardSettings, directions_of, learn_card, read_rows, unrefused
 from ._inputs import feature_pillars
 from ._method import Learned, method_of, rows_of_card
-from ._points import points_card
 from ._reasons import ReasonFinder, ReasonReference
 from ._revisions import CardRevisions
 from ._state import parameters_from_state, parameters_to_state
@@ -283,7 +282,7 @@ class ClientScorer(CardRevisions, ClassifierMixin, BaseEstimator):  # type: igno
         """
         frame = self._frame(X)
         if rounded:
-            whole = points_card(self.card_, self.scale_, rounded=True)
+            whole = self.card_.in_points(self.scale_, rounded=True)
             return whole.decision(frame).astype("int64")
         log_odds = self.card_.decision(frame)
         return self.scale_.points_from_log_odds(log_odds).rename("points")

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from clientscore.exceptions import DataError
 
 from ._details import reason_details
+from ._exports import ScorerExports
 from ._input_check import unusual_inputs
 from ._inputs import known_outcomes, scoring_frame
 from ._points import points_table, rounding_report
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from ._reasons import ReasonMethod, ReasonReference
 
 
-class CardViews:
+class CardViews(ScorerExports):
     """Tables of a fitted scorer; mixed into :class:`ClientScorer`."""
 
     card_: AdditiveCard
