@@ -16,7 +16,7 @@ from clientscore.exceptions import BundleFormatError, InvalidParameterError
 from ._bins import FeatureBins
 from ._edit import Edit, edited_cells, frozen_names
 from ._feature_rule import check_rules
-from ._policies import apply_policies
+from ._policies import apply_policies, bags_by_policies
 from ._term import Term
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from clientscore.scale import ScoreScale
 
+    from ._bagged import CardBags
     from ._feature_rule import FeatureRule
 
 Link = Literal["logit", "multilogit", "identity"]
@@ -158,6 +159,23 @@ class CardData:
             )
         bins, terms, notes = apply_policies(self.bins, self.terms, given)
         return replace(self, bins=bins, terms=terms, notes=(*self.notes, *notes))
+
+    def bags_with_rules(self, bags: CardBags, rules: Mapping[str, FeatureRule]) -> CardBags:
+        """Return the bags of this card as :meth:`with_rules` leaves it: a row follows its policy in each.
+
+        Parameters
+        ----------
+        bags : CardBags
+            How far each bag lies from this card.
+        rules : mapping of str to FeatureRule
+            Only the policies are read.
+
+        Raises
+        ------
+        InvalidParameterError
+            If a rule names no feature of the card.
+        """
+        return bags_by_policies(self.bins, self.terms, bags, check_rules(rules, self.features))
 
     def recalibrated(
         self, intercept: float | Sequence[float] = 0.0, slope: float | Sequence[float] = 1.0

@@ -13,13 +13,13 @@ from clientscore.exceptions import DataError, InvalidParameterError
 
 from ._bins import FeatureBins, encode
 from ._card import AdditiveCard
-from ._fit_bins import fit_bins
+from ._fit_bins import MOST_BINS, fit_bins
 from ._logistic import fit_signed
 from ._rules import check_weight, directions
 from ._term import Term
 from ._woe_bins import Binned, MergeRules, bin_feature
 from ._woe_report import WoeReport
-from ._woe_settings import MOST_ROWS, Monotone, WoeSettings
+from ._woe_settings import Monotone, WoeSettings
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -152,7 +152,7 @@ def _prebins(
     """Return quantile bins of numbers and all levels of categories."""
     bins = list(fit_bins(X, max_bins=max_prebins, weight=weight, rules=rules))
     places = [j for j, one in enumerate(bins) if one.kind == "category" and one.other]
-    for j, one in zip(places, fit_bins(X.iloc[:, places], max_bins=MOST_ROWS, weight=weight), strict=True):
+    for j, one in zip(places, fit_bins(X.iloc[:, places], max_bins=MOST_BINS, weight=weight), strict=True):
         bins[j] = one
     return bins
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from clientscore._checks import check_integer, check_interval, check_option, did_you_mean
 from clientscore.exceptions import InvalidParameterError
 
+from ._fit_bins import MOST_BINS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Monotone = Literal["auto", "auto_shape", "none", "increasing", "decreasing", "peak", "valley"]
-
-MOST_ROWS = 60_000  # with odd rows beside them, row numbers fit 16 bits
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ default "auto_shape"
 
     def __post_init__(self) -> None:
         check_option("monotone", self.monotone, Monotone)
-        check_integer("max_prebins", self.max_prebins, low=2, high=MOST_ROWS)
+        check_integer("max_prebins", self.max_prebins, low=2, high=MOST_BINS)
         check_integer("max_bins", self.max_bins, low=2)
         for name in ("min_share", "rare_share"):
             check_interval(name, getattr(self, name), low=0, high=0.5)

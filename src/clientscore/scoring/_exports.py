@@ -126,8 +126,8 @@ class ScorerExports:
         check_is_fitted(self, "card_")
         if self.pd_map_ is not None and not rounded:
             raise InvalidParameterError(
-                f"PMML carries no map of the PD, and this scorer has one ({type(self.pd_map_).__name__}). Give "
-                "rounded=True for points alone, or export card_.to_pmml(with_pd=False) for log-odds."
+                f"PMML carries no map of the PD, and this scorer has one ({type(self.pd_map_).__name__}). "
+                "Give rounded=True for points alone, or export card_.to_pmml(with_pd=False) for log-odds."
             )
         return self.card_.to_pmml(self.scale_ if points or rounded else None, rounded=rounded)
 

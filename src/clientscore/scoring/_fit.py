@@ -26,7 +26,7 @@ from ._inputs import binary_target, check_both_classes, client_groups, feature_f
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from clientscore.additive import BoostReport, FeatureBins, FeatureRule, WoeReport
+    from clientscore.additive import BoostReport, CardBags, FeatureBins, FeatureRule, WoeReport
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +64,7 @@ class LearnedCard(NamedTuple):
     report: BoostReport | WoeReport | None
     calibration: dict[str, Any]
     pd_map: PDMap | None = None
+    bags: CardBags | None = None
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,11 @@ def learn_card(settings: CardSettings, rows: TrainingRows) -> LearnedCard:
     # Out of bag, too, odd rows score what people decided.
     out_of_bag = np.asarray(report.out_of_bag) + (decision - learned.decision_codes(codes))
     found = calibrated(settings.calibration, judged_rows(rows, out_of_bag), decision)
-    return LearnedCard(card.recalibrated(found.intercept, found.slope), report, found.record, found.pd_map)
+    bags = report.bags
+    if bags is not None:
+        bags = learned.bags_with_rules(bags, settings.rules).scaled(found.slope)
+    told = card.recalibrated(found.intercept, found.slope)
+    return LearnedCard(told, report, found.record, found.pd_map, bags)
 
 
 def judged_rows(rows: TrainingRows, log_odds: NDArray[np.float64]) -> Judged:

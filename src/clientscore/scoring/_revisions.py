@@ -200,6 +200,8 @@ class CardRevisions(CardViews):
         check_given_card(card, list(self.feature_names_in_))
         frame = self._frame(X)
         weight = row_weights(sample_weight, len(frame))
+        if weight is not None:
+            frame, weight = frame[weight > 0], weight[weight > 0]
         reference = ReasonReference.measure(unrefused(card), frame, weight)
         new = copy(self)
         new._take(card, reference)  # noqa: SLF001 -- itself, copied

@@ -220,9 +220,7 @@ class ClientScorer(CardRevisions, ClassifierMixin, BaseEstimator):  # type: igno
         if isinstance(self.report_, BoostReport):
             self.summary_ |= self.report_.to_dict()
         self._take(learned.card, ReasonReference.measure(unrefused(learned.card), rows.X, rows.weight))
-        self.pd_map_ = learned.pd_map
-        if isinstance(self.report_, BoostReport) and self.report_.bags is not None:
-            self.bags_ = self.report_.bags.scaled(self.calibration_["slope"])
+        self.pd_map_, self.bags_ = learned.pd_map, learned.bags
         self.challenger_report_ = challenge(settings, rows) if self.challenger else None
         return self
 

@@ -38,8 +38,8 @@ def mapped_log_odds(exp: Any, log_odds: Any, pd_map: Any, double: _Double) -> An
     if isinstance(pd_map, IsotonicCalibration):
         return _lines(exp, log_odds, pd_map, double)
     raise InvalidParameterError(
-        f"SQL can say affine, beta and isotonic maps of the PD; got {type(pd_map).__name__}. Leave the column "
-        "out, and map log_odds where they are read."
+        f"SQL can say affine, beta and isotonic maps of the PD; got {type(pd_map).__name__}. Leave the "
+        "column out, and map log_odds where they are read."
     )
 
 
