@@ -273,12 +273,12 @@ def test_every_way_to_be_missing_is_missing_in_one_row_as_in_many():
 
 def test_more_rows_than_16_bits_are_an_error_and_never_wrap():
     X = pd.DataFrame({"x": np.arange(70_000.0)})
-    with pytest.raises(InvalidParameterError, match="max_bins must be .* from 2 to 60000; got 65536"):
+    with pytest.raises(InvalidParameterError, match=r"max_bins must be .* from 2 to 60000; got 65536"):
         fit_bins(X, max_bins=65_536)
     most = fit_bins(X, max_bins=60_000)
     codes = encode(most, X)[:, 0]
     assert codes.dtype == np.uint16
     assert (np.diff(codes.astype(int)) >= 0).all()  # increasing numbers, rows that never fall back
     assert codes.max() == most[0].n_values - 2 > 59_000
-    with pytest.raises(InvalidParameterError, match="'x' may have 65,536 rows, .* got 65,537"):
+    with pytest.raises(InvalidParameterError, match=r"'x' may have 65,536 rows, .* got 65,537"):
         FeatureBins("x", "number", edges=tuple(np.arange(65_534.0)))

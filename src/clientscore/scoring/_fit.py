@@ -163,8 +163,8 @@ def learn_card(settings: CardSettings, rows: TrainingRows) -> LearnedCard:
     bags = report.bags
     if bags is not None:
         bags = learned.bags_with_rules(bags, settings.rules).scaled(found.slope)
-    told = card.recalibrated(found.intercept, found.slope)
-    return LearnedCard(told, report, found.record, found.pd_map, bags)
+    card = card.recalibrated(found.intercept, found.slope)
+    return LearnedCard(card, report, found.record, found.pd_map, bags)
 
 
 def judged_rows(rows: TrainingRows, log_odds: NDArray[np.float64]) -> Judged:

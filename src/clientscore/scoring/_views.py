@@ -20,7 +20,7 @@ from ._points import points_table, rounding_report
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
     from clientscore.additive import AdditiveCard, CardBags, StabilityReport
     from clientscore.scale import MasterScale, ScoreScale
@@ -36,6 +36,7 @@ class CardViews(ScorerExports):
     card_: AdditiveCard
     scale_: ScoreScale
     master_scale_: MasterScale
+    classes_: NDArray[Any]
     pillars_: dict[str, str]
     feature_names_in_: Any
     _named: bool
