@@ -13,7 +13,7 @@ from ._partition import woe
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ._card import AdditiveCard
+    from ._card_data import CardData
     from ._kernel import TermPlan
     from ._observed import Observed, RowCounts
     from ._term import Term
@@ -24,7 +24,7 @@ COLUMNS = (
 )
 
 
-def bin_table(card: AdditiveCard, plans: tuple[TermPlan, ...], seen: Observed) -> pd.DataFrame:
+def bin_table(card: CardData, plans: tuple[TermPlan, ...], seen: Observed) -> pd.DataFrame:
     """Return the table; :meth:`AdditiveCard.bin_table` tells what it holds."""
     parts = [_term_lines(card, *one, seen) for one in zip(card.terms, plans, strict=True)]
     empty = pd.DataFrame(columns=["period", *COLUMNS])
@@ -36,7 +36,7 @@ def bin_table(card: AdditiveCard, plans: tuple[TermPlan, ...], seen: Observed) -
     return table.reindex(columns=columns).astype({"count": "int64"})
 
 
-def _term_lines(card: AdditiveCard, term: Term, plan: TermPlan, seen: Observed) -> pd.DataFrame:
+def _term_lines(card: CardData, term: Term, plan: TermPlan, seen: Observed) -> pd.DataFrame:
     cells = term.values[..., 0]
     counts = seen.counts(term_rows(plan, seen.codes).astype(np.intp), cells.size)
     lines = pd.DataFrame({name: table.ravel() for name, table in _figures(counts).items()})

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit
 
 from clientscore._checks import check_columns, check_option
+from clientscore.exceptions import DataError, InvalidParameterError
 
 from ._bin_table import bin_table
 from ._bins import FeatureBins, encode
@@ -352,8 +355,7 @@ class AdditiveCard(ExportableCard):
         >>> table[["row_1", "count", "share", "bad_rate"]].head(2).values.tolist()
         [['<= 0', 2, 0.5, 0.5], ['> 0', 2, 0.5, 0.0]]
         """
-        seen = Observed.of(self, X, y, by, sample_weight, pd_map)
-        return bin_table(self, self._plans, seen)
+        return bin_table(self, self._plans, self._observed(X, y, by, sample_weight, pd_map))
 
     def stability(
         self,
@@ -406,7 +408,27 @@ class AdditiveCard(ExportableCard):
         >>> card.stability(X, by=np.repeat([2024, 2025], 100)).frame()[["period", "state"]].values.tolist()
         [[2025, 'act']]
         """
-        return stability(self, Observed.of(self, X, y, by, sample_weight), reference)
+        return stability(self, self._observed(X, y, by, sample_weight), reference)
+
+    def _observed(
+        self,
+        X: pd.DataFrame,
+        y: ArrayLike | None,
+        by: Any,
+        sample_weight: ArrayLike | None,
+        pd_map: Any = None,
+    ) -> Observed:
+        """Read clients, those that a policy refuses too."""
+        if len(self.outputs) != 1 or self.link != "logit":
+            raise InvalidParameterError(
+                f"The card must have one output with link 'logit'; got {len(self.outputs)}, {self.link!r}."
+            )
+        codes = encode([replace(one, refuse=()) for one in self.bins], X)
+        if not len(codes):
+            raise DataError("X must hold clients to look at; it has no rows.")
+        log_odds = self.decision_codes(codes)
+        chance = np.asarray(expit(log_odds) if pd_map is None else pd_map.pd(log_odds))
+        return Observed.of(X, codes, chance, y, by, sample_weight)
 
 
 _COUNTED = ("rows", "missing", "special", "unseen", "below", "above", "declared")

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit
 
 from clientscore._checks import check_option
-from clientscore.exceptions import DataError, InvalidParameterError
+from clientscore.exceptions import DataError
 
 from ._rules import check_weight
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
-
-    from ._card import AdditiveCard
 
     Floats = NDArray[np.float64]
 
@@ -55,34 +52,24 @@ class Observed:
     @classmethod
     def of(
         cls,
-        card: AdditiveCard,
         X: pd.DataFrame,
+        codes: NDArray[Any],
+        chance: Floats,
         y: ArrayLike | None,
         by: Any,
         sample_weight: ArrayLike | None,
-        pd_map: Any = None,
     ) -> Observed:
-        """Read clients; `pd_map` makes probabilities of the card's log-odds, the logistic function if None.
+        """Put clients, their row numbers and their probabilities together.
 
         Raises
         ------
         InvalidParameterError
-            If the card has several outputs or another link than "logit", or the index has no such level.
+            If X's index has no such level.
         DataError
-            If X has no rows or cannot be read, y is not 0, 1 or missing, or lengths differ.
+            If y is not 0, 1 or missing, or lengths differ.
         """
-        if len(card.outputs) != 1 or card.link != "logit":
-            raise InvalidParameterError(
-                f"The card must have one output with link 'logit'; got {len(card.outputs)}, {card.link!r}."
-            )
-        open_card = replace(card, bins=tuple(replace(one, refuse=()) for one in card.bins))
-        codes = open_card.encode(X)
-        if not len(codes):
-            raise DataError("X must hold clients to look at; it has no rows.")
         bad, known = _outcomes(X, y)
         period, periods = _periods(X, by)
-        log_odds = open_card.decision_codes(codes)
-        chance = np.asarray(expit(log_odds) if pd_map is None else pd_map.pd(log_odds))
         return cls(codes, chance, check_weight(sample_weight, len(codes)), bad, known, period, periods)
 
     def sums(self, rows: NDArray[Any], n_rows: int, values: Floats) -> Floats:

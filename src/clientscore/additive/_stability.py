@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ._card import AdditiveCard
+    from ._card_data import CardData
     from ._observed import Observed, RowCounts
 
     Floats = NDArray[np.float64]
@@ -96,7 +96,7 @@ class StabilityReport:
         return f"<p>Stability against {self.reference}</p>{self.frame().to_html(float_format=_FOUR)}"
 
 
-def stability(card: AdditiveCard, seen: Observed, reference: Reference) -> StabilityReport:
+def stability(card: CardData, seen: Observed, reference: Reference) -> StabilityReport:
     """Return the report; :meth:`AdditiveCard.stability` tells how it is made."""
     check_option("reference", reference, Reference)
     lines = [line for name in card.scored_features for line in _feature_lines(card, name, seen, reference)]
@@ -107,7 +107,7 @@ def stability(card: AdditiveCard, seen: Observed, reference: Reference) -> Stabi
 
 
 def _feature_lines(
-    card: AdditiveCard, name: str, seen: Observed, reference: Reference
+    card: CardData, name: str, seen: Observed, reference: Reference
 ) -> Iterator[tuple[Any, ...]]:
     """Yield one line a period."""
     column, n_rows = card.features.index(name), card.bins[card.features.index(name)].n_rows
