@@ -57,6 +57,7 @@ def silent_spells(
 
     Examples
     --------
+    >>> import pandas as pd
     >>> table = pd.DataFrame({"client_id": "a", "month": pd.date_range("2024-01-01", periods=18, freq="MS"),
     ...                       "balance_amount": [100.0] * 12 + [0.0] * 6})
     >>> silent_spells(table)["start"].dt.strftime("%Y-%m-%d").tolist()
