@@ -12,8 +12,8 @@ floor  rooms                                                   what they hold
 10     ``cli``                                                 the command ``clientscore``
 7      ``bundle`` ``validation``                               one model, one file; out-of-time evidence
 6      ``assessment``                                          the stages in order; the result
-5      ``datasets`` ``features`` ``scoring`` ``churn``         one job each
-       ``need`` ``tiering`` ``strategy`` ``report``
+5      ``datasets`` ``features`` ``signals`` ``scoring``       one job each
+       ``churn`` ``need`` ``tiering`` ``strategy`` ``report``
 4      ``hazard`` ``value`` ``labels``                         competing exits; money; outcomes
 3      ``additive``                                            the card: its kernel and its learning
 2      ``schema`` ``timeline`` ``metrics`` ``splits``          tables, time, measures, points
