@@ -16,6 +16,7 @@ from clientscore.metrics import aalen_johansen
 
 PERIODS = 12
 CAUSES = {1: "closure", 2: "default"}
+FAST = {"n_bags": 2, "learning_rate": 0.1, "min_rows_leaf": 100}
 
 
 def book(n, seed):
@@ -49,7 +50,7 @@ def train():
 @pytest.fixture(scope="module")
 def model(train):
     X, duration, event, _ = train
-    return CompetingHazard(causes=CAUSES, max_rows=60_000, random_state=0).fit(X, duration, event)
+    return CompetingHazard(causes=CAUSES, max_rows=60_000, random_state=0, **FAST).fit(X, duration, event)
 
 
 def test_the_level_is_that_of_the_truth_in_a_new_book(model):
