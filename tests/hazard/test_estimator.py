@@ -5,13 +5,11 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from sklearn.base import clone
 
 from clientscore.exceptions import DataError, InvalidParameterError, MissingColumnError
 from clientscore.hazard import CompetingHazard
-from clientscore.hazard.curves import hazards, incidence
+from clientscore.hazard.curves import incidence
 from clientscore.metrics import aalen_johansen
 
 PERIODS = 12
