@@ -17,7 +17,7 @@ from .clock import Clock, whole_clock
 from .curves import population_frame
 from .learning import BoostRules, at_opening, code_table, learn_card, read_speeds
 from .level import level_rows, level_segments, solve_level
-from .panel import chances, expand
+from .panel import expand
 from .prediction import HazardPrediction
 from .recalibration import Window
 from .sample import Sample, read_target, training_sample
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from .panel import Chances
     from .shifts import Segment
 
     Floats = NDArray[np.float64]
@@ -193,8 +192,9 @@ class CompetingHazard(HazardPrediction):
             `duration` (delayed entry, left truncation); None: 0.
         duration_low : array-like of shape (n,), default None
             Where an event is known only to lie in (duration_low, duration] (interval censoring); missing
-            where `duration` is known.  Events are dealt evenly over the periods of their interval for a first
-            fit, and by each client's own hazards of that fit for the second (one step of an EM algorithm).
+            where `duration` is known.  Events are dealt over the periods of their interval by one rate for
+            a first fit, and by each client's own hazards of that fit for the second (one step of an EM
+            algorithm).
             Whole periods need no interval for an event known to its period.
         clocks : mapping of str to float, default None
             Features that move as time passes, and by how much a period (a unit of duration with
@@ -231,11 +231,13 @@ class CompetingHazard(HazardPrediction):
         sample = training_sample(target, client_numbers(X, groups), self.n_time_bins, words)
         rng = np.random.default_rng(self.random_state)
         self._describe(X, sample, speeds)
-        self._learn(X, sample, sample.events, rng)
-        if len(sample.spells.vague):
-            rows = sample.spells.vague
+        sample = sample.dealt_by_rate()
+        self._learn(X, sample, rng)
+        rows = sample.spells.vague
+        if len(rows):
             hazard = self.predict_hazard(at_opening(X.iloc[rows], target.entry[rows], speeds))
-            self._learn(X, sample, chances(sample.spells, hazard), rng)
+            sample = sample.dealt_by(hazard)
+            self._learn(X, sample, rng)
         shift = self._level(X, sample, level_segments(sample))
         self._shift(shift)
         self.level_shift_ = dict(zip(self.causes_, shift.mean(axis=0).tolist(), strict=True))
@@ -392,9 +394,9 @@ class CompetingHazard(HazardPrediction):
     def _set_reach(self) -> None:
         self.reach_ = int(self._clock.reach) if self._clock.whole else self._clock.reach
 
-    def _learn(self, X: pd.DataFrame, sample: Sample, events: Chances, rng: np.random.Generator) -> None:
+    def _learn(self, X: pd.DataFrame, sample: Sample, rng: np.random.Generator) -> None:
         """Learn the causes with enough events; the others have one hazard for all."""
-        panel = expand(sample.spells, events, self.max_rows, rng)
+        panel = expand(sample.spells, sample.events, self.max_rows, rng)
         self.sampled_share_ = panel.share
         stays = float(panel.weight[panel.outcome == 0].sum())
         counts = np.maximum(sample.counts.sum(axis=0), 1.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from .checks import (
 )
 from .clock import quantile_clock, whole_clock
 from .panel import Spells, chances
-from .population import incidence_of, life_table, population_incidence
+from .population import exposure, incidence_of, life_table, population_incidence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -149,11 +149,14 @@ class Sample:
         Where durations lie among the periods.
     clients : ndarray of shape (n,), int
         Number of each row's client.
+    dealt : Chances, default None
+        In which periods events may lie; None: those known to an interval are dealt evenly over it.
     """
 
     target: Target
     clock: Clock
     clients: Ints
+    dealt: Chances | None = None
 
     @cached_property
     def spells(self) -> Spells:
@@ -165,8 +168,20 @@ class Sample:
 
     @cached_property
     def events(self) -> Chances:
-        """In which periods events lie, those known to an interval dealt evenly over it."""
-        return chances(self.spells)
+        """In which periods events may lie."""
+        return chances(self.spells) if self.dealt is None else self.dealt
+
+    def dealt_by(self, hazard: Floats) -> Sample:
+        """Return the sample whose events known to an interval are dealt by hazards, (vague rows, ...)."""
+        return replace(self, dealt=chances(self.spells, hazard))
+
+    def dealt_by_rate(self) -> Sample:
+        """Return the sample whose events are dealt by one rate of each cause for all rows and periods."""
+        if not len(self.spells.vague):
+            return self
+        there = exposure(self.spells, self.events, self.clock.n_periods).sum()
+        rate = self.counts.sum(axis=0) / there
+        return self.dealt_by(np.broadcast_to(rate, (len(self.spells.vague), *self.counts.shape)))
 
     @cached_property
     def counts(self) -> Floats:
