@@ -13,11 +13,14 @@ from __future__ import annotations
 
 from .checks import check_horizons, check_reach, check_target, client_numbers
 from .curves import OneClient
-from .estimator import CompetingHazard
+from .estimator import CompetingHazard, Form
+from .scores import averaged_over_periods
 
 __all__ = [
     "CompetingHazard",
+    "Form",
     "OneClient",
+    "averaged_over_periods",
     "check_horizons",
     "check_reach",
     "check_target",
