@@ -15,7 +15,7 @@ from clientscore.additive import AdditiveCard
 from .checks import client_numbers
 from .clock import Clock, whole_clock
 from .curves import population_frame
-from .learning import BoostRules, at_opening, code_table, learn_card, read_speeds, row_dates
+from .learning import BoostRules, at_opening, code_table, learn_card, read_speeds
 from .level import level_rows, level_segments, solve_level
 from .panel import expand
 from .prediction import HazardPrediction
@@ -422,7 +422,7 @@ class CompetingHazard(HazardPrediction):
             card = learn_card(table, self._learned, names, rules, seed)
             self._scores = CardScores(card, starts, self.clocks_)
             return
-        forests, positions = learn_trees(table, self._learned, rules, seed, row_dates(X, panel.row))
+        forests, positions = learn_trees(table, self._learned, rules, seed)
         level = np.zeros((self._clock.n_periods, len(names)))
         self._scores = TreeScores(forests, table.bins[:-1], positions, level, starts, self.clocks_)
 
