@@ -51,10 +51,11 @@ class CompetingHazard(HazardPrediction):
     counted; a client that leaves inside a bin counts the whole bin, which is exact to first order in the
     bin's hazard.
 
-    The level is corrected once: a shift of each cause's log odds makes the mean incidence over the training
-    rows at the longest period equal the Aalen-Johansen incidence of the same rows; with delayed entry, the
-    expected number of events equal the observed one.  This uses the training window itself, so it corrects
-    the fit, not a drift after it: see `recalibrate`.
+    The level is corrected once, on the training rows: shifts of each cause's log odds, one a run of periods
+    with at least 100 of its events, make the mean incidence at the end of each run equal the Aalen-Johansen
+    incidence of the same rows, as far as a tenth of the rows is at risk; with delayed entry, the expected
+    number of events in each run equal the observed one.  This corrects the fit, not a drift after it: see
+    `recalibrate`.
 
     Parameters
     ----------
