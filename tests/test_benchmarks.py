@@ -18,7 +18,7 @@ import clientscore as cs
 @pytest.fixture
 def paired(repository: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(str(repository / "benchmarks"))
-    return importlib.import_module("scoring_parts.paired")
+    return importlib.import_module("common.paired")
 
 
 def test_auc_difference_is_that_of_the_measure(paired: ModuleType) -> None:
