@@ -2,6 +2,11 @@
 
 ``CompetingHazard`` learns from (duration, event) which clients leave, when and by which door; incidences of
 all causes and survival add to 1.
+
+::
+
+    duration, event --sample--> places on the clock --panel--> rows a client and period --learning--> card
+    card --scores--> log odds --level--> at the population's level --curves--> hazards, incidence, survival
 """
 
 from __future__ import annotations
