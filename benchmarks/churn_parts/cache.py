@@ -9,9 +9,10 @@ import numpy as np
 
 from common.store import load_arrays, save_arrays
 
-from .models import Model, Prediction, predict
+from .models import MODELS, Model, Prediction, predict
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from .data import SurvivalSet
@@ -50,3 +51,18 @@ class Cache:
         note = {"error": made.error, "fit_seconds": made.fit_seconds}
         save_arrays(path, {"incidence": curves}, {**note, "predict_seconds": made.predict_seconds})
         return made
+
+    def fill(self, data: SurvivalSet, models: Sequence[str], jobs: int) -> None:
+        """Fit what is not kept, splits side by side."""
+        from joblib import Parallel, delayed  # noqa: PLC0415 - only here
+
+        work = [
+            (MODELS[name], place)
+            for name in models
+            for place in range(len(data.splits))
+            if not self.path(MODELS[name], data, place).exists()
+        ]
+        Parallel(n_jobs=jobs)(delayed(self._fit)(model, data, place) for model, place in work)
+
+    def _fit(self, model: Model, data: SurvivalSet, place: int) -> None:
+        self.get(model, data, place)

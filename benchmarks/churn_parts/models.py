@@ -98,14 +98,12 @@ def fit_ours(rows: Rows, n_causes: int, settings: dict[str, Any]) -> Predict:
     names = {k: f"cause_{k}" for k in range(1, n_causes + 1)}
     given = {"causes": names, "random_state": 0, **settings["parameters"]}
     if settings["n_periods"]:
-        whole = CompetingHazard(n_periods=settings["n_periods"], **given)
-        whole.fit(rows.X, rows.duration, rows.event, rows.groups)
-        return lambda X, times: whole.predict_incidence(X, times.astype(int))
-    edges, hazard, kept = _binned(rows, settings["n_bins"])
-    fitted = CompetingHazard(n_periods=len(edges), **given)
-    fitted.fit(rows.X[kept], hazard[0][kept], hazard[1][kept], rows.groups[kept])
-    grid = np.arange(1, fitted.reach_ + 1)
-    return lambda X, times: at_times(edges[grid - 1], fitted.predict_incidence(X, grid), times)
+        hazard = CompetingHazard(n_periods=settings["n_periods"], **given)
+        hazard.fit(rows.X, rows.duration, rows.event, rows.groups)
+        return lambda X, times: hazard.predict_incidence(X, times.astype(int))
+    hazard = CompetingHazard(n_time_bins=settings["n_bins"], **given)
+    hazard.fit(rows.X, rows.duration, rows.event, rows.groups)
+    return hazard.predict_incidence
 
 
 def _binned(rows: Rows, n_bins: int) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray], np.ndarray]:
