@@ -15,7 +15,7 @@ import os
 import sys
 from pathlib import Path
 
-from churn_parts import companies, flchain, retail, speed, synthetic
+from churn_parts import companies, flchain, retail, synthetic
 from churn_parts.cache import Cache
 from churn_parts.models import MODELS, OURS
 from common.page import Page, add_lines, introduction
@@ -57,7 +57,9 @@ def read_options() -> argparse.Namespace:
     arguments.add_argument("--parts", help="parts, with commas between; default all, or the one named")
     arguments.add_argument("--models", help="models, with commas between; default all")
     arguments.add_argument("--final", action="store_true", help="read the test periods, and log it")
-    arguments.add_argument("--seeds", type=int, default=10, help="splits of flchain, draws of the synthetic set")
+    arguments.add_argument(
+        "--seeds", type=int, default=10, help="splits of flchain, draws of the synthetic set"
+    )
     arguments.add_argument("--clients", type=int, default=50_000, help="clients of the simulated book")
     arguments.add_argument("--jobs", type=int, default=1, help="splits fitted side by side")
     arguments.add_argument("--quick", action="store_true", help="few rows, splits and models")

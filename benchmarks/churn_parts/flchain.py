@@ -102,7 +102,8 @@ def add(page: Page, table: pd.DataFrame) -> None:
     """Add tables and bars."""
     mean = table.groupby("model", sort=False)[list(MEASURES)].mean()
     rows = [
-        [name, *(short(mean.at[name, one], digits) for one, digits in MEASURES.items())] for name in mean.index
+        [name, *(short(mean.at[name, one], digits) for one, digits in MEASURES.items())]
+        for name in mean.index
     ]
     head = ["model", "IBS", "Uno C", "mean AUC", "ICI", "fit, CPU s", "predict, CPU s"]
     gaps = {one: differences(table, one) for one in ("ibs", "uno_c", "mean_auc")}

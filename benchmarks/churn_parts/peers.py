@@ -61,14 +61,14 @@ def _by_cause(
 
 
 def _structured(duration: np.ndarray, event: np.ndarray) -> np.ndarray:
-    return np.array(
-        list(zip(event, duration, strict=True)), dtype=[("event", bool), ("duration", float)]
-    )
+    return np.array(list(zip(event, duration, strict=True)), dtype=[("event", bool), ("duration", float)])
 
 
 def _read_sksurv(model: Any, Z: np.ndarray, times: np.ndarray, what: str) -> np.ndarray:
     if what == "survival":
-        return step_columns(model.unique_times_, model.predict_survival_function(Z, return_array=True), times, 1.0)
+        return step_columns(
+            model.unique_times_, model.predict_survival_function(Z, return_array=True), times, 1.0
+        )
     found = model.predict_cumulative_hazard_function(Z, return_array=True)
     return step_columns(model.unique_times_, found, times, 0.0)
 

@@ -90,7 +90,9 @@ def measure(seeds: Sequence[int], rows: int, models: Sequence[str], cache: Cache
         train = data.rows(0, train=True)
         oracle = {"model": "truth", "seed": seed, "error": "", "mise_survival": 0.0, "mise_incidence": 0.0}
         at = {"times": split.times, "train": (train.duration, train.event)}
-        found.append({**oracle, "ibs": metrics.ibs_survival(test.duration, test.event, survival(truth), **at)})
+        found.append(
+            {**oracle, "ibs": metrics.ibs_survival(test.duration, test.event, survival(truth), **at)}
+        )
         for name in models:
             made = cache.get(MODELS[name], data, 0)
             row = {"model": name, "seed": seed, "error": made.error}
