@@ -15,7 +15,7 @@ import os
 import sys
 from pathlib import Path
 
-from churn_parts import companies, flchain, retail, synthetic
+from churn_parts import book, companies, flchain, retail, speed, synthetic
 from churn_parts.cache import Cache
 from churn_parts.models import MODELS, OURS
 from common.page import Page, add_lines, introduction
@@ -61,6 +61,8 @@ def read_options() -> argparse.Namespace:
         "--seeds", type=int, default=10, help="splits of flchain, draws of the synthetic set"
     )
     arguments.add_argument("--clients", type=int, default=50_000, help="clients of the simulated book")
+    arguments.add_argument("--fresh", type=int, default=4_000, help="clients of the book that judges")
+    arguments.add_argument("--futures", type=int, default=150, help="futures a date and half")
     arguments.add_argument("--jobs", type=int, default=1, help="splits fitted side by side")
     arguments.add_argument("--quick", action="store_true", help="few rows, splits and models")
     arguments.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(REPOSITORY)}")
@@ -91,7 +93,45 @@ def run_synthetic(page: Page, options: argparse.Namespace) -> None:
     synthetic.add(page, synthetic.measure(seeds, rows, options.models, Cache(Path(options.cache))))
 
 
-RUN = {"flchain": run_flchain, "synthetic": run_synthetic}
+def run_companies(page: Page, options: argparse.Namespace) -> list[dict[str, object]]:
+    cache, folder = Cache(Path(options.cache)), Path(options.data)
+    few = 800 if options.quick else None
+    data, test = companies.load(folder, cache.folder, final=options.final, n_companies=few)
+    tables = companies.measure(data, test, options.models, cache)
+    companies.add(page, tables, final=options.final)
+    return companies.readings(tables) if options.final else []
+
+
+def run_retail(page: Page, options: argparse.Namespace) -> list[dict[str, object]]:
+    trade, panel = retail.load(Path(options.data), final=options.final)
+    table = retail.measure(trade, panel, final=options.final)
+    retail.add(page, table, final=options.final)
+    return retail.readings(table) if options.final else []
+
+
+def run_book(page: Page, options: argparse.Namespace) -> None:
+    size = (
+        book.Size(800, 200, 10)
+        if options.quick
+        else book.Size(options.clients, options.fresh, options.futures)
+    )
+    book.add(page, book.run(size, effects=not options.quick))
+
+
+def run_speed(page: Page, options: argparse.Namespace) -> None:
+    rows, train = (20_000, 5_000) if options.quick else (1_000_000, speed.TRAIN_ROWS)
+    note = "CPU seconds on one thread, once, in a process of its own."
+    add_lines(page, "Speed", note, speed.lines(rows, train), prefix="6: ")
+
+
+RUN = {
+    "flchain": run_flchain,
+    "synthetic": run_synthetic,
+    "companies": run_companies,
+    "retail": run_retail,
+    "book": run_book,
+    "speed": run_speed,
+}
 
 if __name__ == "__main__":
     main()
