@@ -1,4 +1,4 @@
-"""Churn against its peers: one event, competing causes, listed companies, a wholesaler, a simulated book, speed.
+"""Churn against its peers: one event, competing causes, companies, a wholesaler, a simulated book, speed.
 
 Run ``OMP_NUM_THREADS=1 CLIENTSCORE_DATA=/path/to/data python benchmarks/churn.py all --write`` in the
 environment for development. Predictions are kept in ``--cache`` by versions, settings, split and data (ours:

@@ -240,8 +240,14 @@ def add(page: Page, found: dict[str, object]) -> None:
         )
     _add_effects(page, found["effects"])
     rows = [
-        [one.who, f"{one.capacity:.0%}", *(short(v, 3) for v in (one.precision, one.recall))]
-        + [f"{one.lead_months:.0f}", short(one.caught, 3)]
+        [
+            one.who,
+            f"{one.capacity:.0%}",
+            short(one.precision, 3),
+            short(one.recall, 3),
+            f"{one.lead_months:.0f}",
+            short(one.caught, 3),
+        ]
         for one in found["alerts"].itertuples()
     ]
     base = found["alerts"]["base"].iloc[0]

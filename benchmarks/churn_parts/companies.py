@@ -247,8 +247,15 @@ def add(page: Page, tables: dict[str, pd.DataFrame], *, final: bool) -> None:
         page.bar(f"3: one-year AUC of {one.cause} not behind classifiers", figure, bool(one.high >= 0))
     band = tables["bands"]
     rows = [
-        [str(one.origin), one.cause, str(one.year), short(one.predicted), short(one.aalen_johansen)]
-        + [f"[{short(one.low)}, {short(one.high)}]", "" if one.inside else "outside"]
+        [
+            str(one.origin),
+            one.cause,
+            str(one.year),
+            short(one.predicted),
+            short(one.aalen_johansen),
+            f"[{short(one.low)}, {short(one.high)}]",
+            "" if one.inside else "outside",
+        ]
         for one in band.itertuples()
     ]
     head = ["origin", "cause", "years", "mean predicted", "Aalen-Johansen", "95 %", ""]

@@ -111,9 +111,9 @@ def add(page: Page, table: pd.DataFrame) -> None:
         [name, *(_interval(gaps[one][name]) for one in gaps)] for name in gaps["ibs"] if name in gaps["uno_c"]
     ]
     note = (
-        f"{table['split'].nunique()} splits by seed, 30 % test, times at 15 quantiles of the training events; "
-        "means over the splits. Uno C ranks by the mean over the times of 1 - S, for every model. ICI: mean "
-        "absolute error of deciles against Kaplan-Meier at the middle time."
+        f"{table['split'].nunique()} splits by seed, 30 % test, times at 15 quantiles of the training "
+        "events; means over the splits. Uno C ranks by the mean over the times of 1 - S, for every model. "
+        "ICI: mean absolute error of deciles against Kaplan-Meier at the middle time."
     )
     errors = table.loc[table["error"].ne(""), ["model", "error"]].drop_duplicates()
     failed = "\n".join(f"- {one.model}: {one.error}" for one in errors.itertuples())

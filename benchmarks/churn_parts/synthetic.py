@@ -124,9 +124,9 @@ def add(page: Page, table: pd.DataFrame) -> None:
     ]
     head = ["model", "MISE of S x 1000", "MISE of incidence x 1000", "IBS", "late S - truth", "fit, CPU s"]
     note = (
-        f"{table['seed'].nunique()} seeds, half of the rows to learn from; {N_TIMES} even times up to the .95 "
-        "quantile of the events. MISE: mean squared error against the true curves over clients and times, "
-        "of incidence over causes too. The seed is a RandomState object; with an integer, events and "
+        f"{table['seed'].nunique()} seeds, half of the rows to learn from; {N_TIMES} even times up to the "
+        ".95 quantile of the events. MISE: mean squared error against the true curves over clients and "
+        "times, of incidence over causes too. The seed is a RandomState object; with an integer, events and "
         "censoring would be dependent."
     )
     errors = table.loc[table["error"].ne(""), ["model", "error"]].drop_duplicates()
