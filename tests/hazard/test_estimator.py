@@ -5,17 +5,16 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from sklearn.base import clone
 
 from clientscore.exceptions import DataError, InvalidParameterError, MissingColumnError
 from clientscore.hazard import CompetingHazard
-from clientscore.hazard.curves import hazards, incidence
+from clientscore.hazard.curves import incidence
 from clientscore.metrics import aalen_johansen
 
 PERIODS = 12
 CAUSES = {1: "closure", 2: "default"}
+FAST = {"n_bags": 2, "learning_rate": 0.1, "min_rows_leaf": 100}
 
 
 def book(n, seed):
@@ -49,7 +48,7 @@ def train():
 @pytest.fixture(scope="module")
 def model(train):
     X, duration, event, _ = train
-    return CompetingHazard(causes=CAUSES, max_rows=60_000, random_state=0).fit(X, duration, event)
+    return CompetingHazard(causes=CAUSES, max_rows=60_000, random_state=0, **FAST).fit(X, duration, event)
 
 
 def test_the_level_is_that_of_the_truth_in_a_new_book(model):

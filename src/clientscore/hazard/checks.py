@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 
-def whole_durations(duration: Any) -> Ints:
-    """Return durations as integers, or say what is wrong with them."""
+def whole_durations(duration: Any) -> NDArray[np.float64]:
+    """Return durations in whole periods, or say what is wrong with them."""
     try:
         values = np.asarray(duration, dtype=np.float64)
     except (TypeError, ValueError):
@@ -43,7 +43,7 @@ def whole_durations(duration: Any) -> Ints:
     ]
     if faults:
         raise DataError(f"duration must be whole periods of at least 1 in all {len(values)} rows.", faults)
-    return values.astype(np.int64)
+    return values
 
 
 def positive_durations(duration: Any) -> NDArray[np.float64]:

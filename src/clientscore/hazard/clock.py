@@ -48,8 +48,9 @@ class Clock:
         return float(self.knots[-1])
 
     def place(self, duration: Any) -> Floats:
-        """Return the places of durations; those past the last knot have the last place."""
-        return np.interp(np.asarray(duration, dtype=np.float64), self.knots, self.places)
+        """Return the places of durations; those past the last knot of bins have the last place."""
+        values = np.asarray(duration, dtype=np.float64)
+        return values if self.whole else np.interp(values, self.knots, self.places)
 
     def starts(self) -> Floats:
         """Return the duration at which each period begins."""

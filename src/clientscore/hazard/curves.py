@@ -32,9 +32,14 @@ def hazards(log_odds: Floats) -> Floats:
     return np.asarray(odds / (np.exp(-top) + odds.sum(axis=-1, keepdims=True)))
 
 
+def staying(hazard: Floats) -> Floats:
+    """Return the probability of not leaving, at least 0 where hazards add to 1 but for rounding."""
+    return np.asarray(np.maximum(1.0 - hazard.sum(axis=-1), 0.0))
+
+
 def incidence(hazard: Floats) -> tuple[Floats, Floats]:
     """Cumulative incidence (rows, periods, causes) and survival (rows, periods) from hazards."""
-    survival = np.cumprod(1.0 - hazard.sum(axis=-1), axis=1)
+    survival: Floats = np.cumprod(staying(hazard), axis=1, dtype=np.float64)
     at_risk = np.concatenate([np.ones((len(hazard), 1)), survival[:, :-1]], axis=1)
     return np.cumsum(at_risk[:, :, None] * hazard, axis=1), survival
 
@@ -55,7 +60,7 @@ def read_curves(hazard: Floats, places: Floats) -> tuple[Floats, Floats]:
     gone = np.concatenate([np.zeros((n, 1, hazard.shape[2])), curve], axis=1)[:, period]
     inside = hazard[:, period]
     leaving = inside.sum(axis=2)
-    there = before * (1.0 - leaving) ** part
+    there = before * staying(inside) ** part
     share = np.divide(before - there, leaving, out=np.zeros_like(there), where=leaving > 0)
     return gone + share[:, :, None] * inside, there
 

@@ -15,20 +15,20 @@ from clientscore.additive import AdditiveCard
 from .checks import client_numbers
 from .clock import Clock, whole_clock
 from .curves import population_frame
-from .learning import BoostRules, at_opening, code_table, learn_card, read_speeds
+from .learning import BoostRules, at_opening, code_table, learn_card, read_speeds, row_dates
 from .level import level_rows, level_segments, solve_level
-from .panel import chances, expand
+from .panel import expand
 from .prediction import HazardPrediction
 from .recalibration import Window
 from .sample import Sample, read_target, training_sample
-from .scores import CardScores, shifted
+from .scores import CardScores
+from .trees import TreeScores, learn_trees
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
-    from .panel import Chances
     from .shifts import Segment
 
     Floats = NDArray[np.float64]
@@ -61,7 +61,8 @@ class CompetingHazard(HazardPrediction):
     n_periods : int, default 12
         Longest horizon, in periods; later events count as censored there.  Not read with `n_time_bins`.
     n_time_bins : int, default None
-        Number of bins that durations are cut into; None: durations are whole periods.
+        Number of bins that durations are cut into, 16 to 20 by experience: with fewer the last, in which most
+        of those left may leave, is coarse.  None: durations are whole periods.
     causes : sequence of str or mapping, default None
         The causes and their order, or names of event values, for instance ``{1: "hard_attrition"}``; None:
         the causes that occur.
@@ -91,8 +92,6 @@ class CompetingHazard(HazardPrediction):
         Causes, in the order of every output.
     reach_ : int or float
         Last period with clients at risk in training, or the longest duration; horizons end here.
-    card_ : AdditiveCard or None
-        Log odds of each cause against staying; None when every cause is constant, or for trees.
     constant_causes_ : tuple of str
         Causes that fewer than `min_events` clients left by.
     clocks_ : dict of str to float
@@ -193,8 +192,9 @@ class CompetingHazard(HazardPrediction):
             `duration` (delayed entry, left truncation); None: 0.
         duration_low : array-like of shape (n,), default None
             Where an event is known only to lie in (duration_low, duration] (interval censoring); missing
-            where `duration` is known.  Events are dealt evenly over the periods of their interval for a first
-            fit, and by each client's own hazards of that fit for the second (one step of an EM algorithm).
+            where `duration` is known.  Events are dealt over the periods of their interval by one rate for
+            a first fit, and by each client's own hazards of that fit for the second (one step of an EM
+            algorithm).
             Whole periods need no interval for an event known to its period.
         clocks : mapping of str to float, default None
             Features that move as time passes, and by how much a period (a unit of duration with
@@ -231,11 +231,13 @@ class CompetingHazard(HazardPrediction):
         sample = training_sample(target, client_numbers(X, groups), self.n_time_bins, words)
         rng = np.random.default_rng(self.random_state)
         self._describe(X, sample, speeds)
-        self._learn(X, sample, sample.events, rng)
-        if len(sample.spells.vague):
-            rows = sample.spells.vague
+        sample = sample.dealt_by_rate()
+        self._learn(X, sample, rng)
+        rows = sample.spells.vague
+        if len(rows):
             hazard = self.predict_hazard(at_opening(X.iloc[rows], target.entry[rows], speeds))
-            self._learn(X, sample, chances(sample.spells, hazard), rng)
+            sample = sample.dealt_by(hazard)
+            self._learn(X, sample, rng)
         shift = self._level(X, sample, level_segments(sample))
         self._shift(shift)
         self.level_shift_ = dict(zip(self.causes_, shift.mean(axis=0).tolist(), strict=True))
@@ -318,7 +320,6 @@ class CompetingHazard(HazardPrediction):
     def to_state(self) -> dict[str, Any]:
         """Return the fitted model as JSON scalars, lists, dicts and arrays."""
         self._check_fitted()
-        trees = self._scores is not None and self.card_ is None
         record = self.recalibration_
         return {
             "parameters": {**self.get_params(), "causes": list(self.causes_)},
@@ -334,7 +335,7 @@ class CompetingHazard(HazardPrediction):
             "incidence": self.population_["aalen_johansen"].to_numpy(np.float64),
             "recalibration": None if record is None else record.to_dict("list"),
             "card": None if self.card_ is None else self.card_.to_state(),
-            "trees": self._scores.to_state() if trees else None,
+            "trees": self._scores.to_state() if isinstance(self._scores, TreeScores) else None,
         }
 
     @classmethod
@@ -356,8 +357,19 @@ class CompetingHazard(HazardPrediction):
         model.population_ = population_frame(model.causes_, state["events"], state["incidence"])
         record = state.get("recalibration")
         model.recalibration_ = None if record is None else pd.DataFrame(record)
-        model._set_card(None if state["card"] is None else AdditiveCard.from_state(state["card"]))
+        starts = model._clock.starts()
+        model._scores = None
+        if state["card"] is not None:
+            model._scores = CardScores(AdditiveCard.from_state(state["card"]), starts, model.clocks_)
+        elif state.get("trees") is not None:
+            model._scores = TreeScores.from_state(state["trees"], starts, model.clocks_)
         return model
+
+    @property
+    def card_(self) -> AdditiveCard | None:
+        """Log odds of each cause against staying; None when every cause is constant, or for trees."""
+        self._check_fitted()
+        return self._scores.card if isinstance(self._scores, CardScores) else None
 
     # ---- learning --------------------------------------------------------------------------------------
 
@@ -392,25 +404,27 @@ class CompetingHazard(HazardPrediction):
     def _set_reach(self) -> None:
         self.reach_ = int(self._clock.reach) if self._clock.whole else self._clock.reach
 
-    def _learn(self, X: pd.DataFrame, sample: Sample, events: Chances, rng: np.random.Generator) -> None:
+    def _learn(self, X: pd.DataFrame, sample: Sample, rng: np.random.Generator) -> None:
         """Learn the causes with enough events; the others have one hazard for all."""
-        panel = expand(sample.spells, events, self.max_rows, rng)
+        panel = expand(sample.spells, sample.events, self.max_rows, rng)
         self.sampled_share_ = panel.share
         stays = float(panel.weight[panel.outcome == 0].sum())
         counts = np.maximum(sample.counts.sum(axis=0), 1.0)
         self._constant = np.tile(np.log(counts / max(stays, 1.0)), (self._clock.n_periods, 1))
         names = [name for name in self.causes_ if name not in self.constant_causes_]
+        self._scores = None
         if not names:
-            self._set_card(None)
             return
         table = code_table(X, sample, panel, self.clocks_, self.max_bins)
         rules = BoostRules(self.n_bags, self.max_rounds, self.learning_rate, self.min_rows_leaf)
-        seed = int(rng.integers(2**31 - 1))
-        self._set_card(learn_card(table, self._learned, names, rules, seed))
-
-    def _set_card(self, card: AdditiveCard | None) -> None:
-        self.card_ = card
-        self._scores = None if card is None else CardScores(card, self._clock.starts(), self.clocks_)
+        seed, starts = int(rng.integers(2**31 - 1)), self._clock.starts()
+        if self.form == "card":
+            card = learn_card(table, self._learned, names, rules, seed)
+            self._scores = CardScores(card, starts, self.clocks_)
+            return
+        forests, positions = learn_trees(table, self._learned, rules, seed, row_dates(X, panel.row))
+        level = np.zeros((self._clock.n_periods, len(names)))
+        self._scores = TreeScores(forests, table.bins[:-1], positions, level, starts, self.clocks_)
 
     def _level(self, X: pd.DataFrame, sample: Sample, segments: Sequence[Segment]) -> Floats:
         """Return the shift of each period and cause that brings the level of a sample's rows to theirs."""
@@ -423,5 +437,5 @@ class CompetingHazard(HazardPrediction):
     def _shift(self, shift: Floats) -> None:
         """Add to the log odds of each period and cause."""
         self._constant = self._constant + shift
-        if self._scores is not None and self.card_ is not None:
-            self._set_card(shifted(self.card_, shift[:, self._learned]))
+        if self._scores is not None:
+            self._scores = self._scores.shifted(shift[:, self._learned])

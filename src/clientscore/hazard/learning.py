@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .sample import Sample
 
     Floats = NDArray[np.float64]
-    Ints = NDArray[np.int64]
+    Ints = NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,14 @@ def at_opening(X: pd.DataFrame, entry: Floats, speeds: Mapping[str, float]) -> p
     if not speeds or not (entry > 0).any():
         return X
     return X.assign(**{name: X[name] - speed * entry for name, speed in speeds.items()})
+
+
+def row_dates(X: pd.DataFrame, row: Ints) -> Ints | None:
+    """Return the number of the date of each person-period row, in order; None where X has no level as_of."""
+    if "as_of" not in X.index.names:
+        return None
+    number = pd.factorize(X.index.get_level_values("as_of"), sort=True)[0]
+    return np.asarray(number, dtype=np.int64)[row]
 
 
 def code_table(

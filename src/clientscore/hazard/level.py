@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _ROWS = 50_000  # rows whose mean is taken
 _VALUES = 30_000_000  # most log odds held at once
+_LEAST_EVENTS = 100  # of a segment of training
 _LEAST_SHARE = 0.1  # of those at risk: what a period needs to speak for the population
 _LEAST_LEFT = 0.5  # of a row: what survival is kept above, where everybody in the sample leaves
 
@@ -92,12 +93,14 @@ def level_segments(sample: Sample) -> list[Segment]:
     there = exposure(sample.spells, sample.events, sample.clock.n_periods)
     many = np.flatnonzero(there >= _LEAST_SHARE * there.max())
     last = int(many[-1]) + 1
-    return event_segments(sample, range(1, last + 1), LEAST)
+    return event_segments(sample, range(1, last + 1), _LEAST_EVENTS, always=True)
 
 
-LEAST = 0
+def event_segments(sample: Sample, ends: Sequence[int], least: int, *, always: bool = False) -> list[Segment]:
+    """Return where each cause has a shift of its own: runs of periods with at least `least` events.
 
-
-def event_segments(sample: Sample, ends: Sequence[int], least: int) -> list[Segment]:
-    """Return where each cause has a shift of its own: runs of periods with at least `least` events."""
-    return segments_of(np.floor(sample.counts + 0.5).astype(np.int64), ends, least)
+    `always`: a cause with fewer events in all has one shift.
+    """
+    total = sample.counts[: ends[-1]].sum(axis=0)
+    enough = np.minimum(least, total) if always else np.full(len(total), float(least))
+    return segments_of(sample.counts, ends, np.where(total > 0, enough, np.inf))

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from clientscore.additive import FeatureBins
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from numpy.typing import NDArray
 
-    Ints = NDArray[np.int64]
+    Ints = NDArray[np.integer[Any]]
     Floats = NDArray[np.float64]
 
 PERIOD = "period"
+_PERIODS = np.int16  # millions of rows, at most 200 periods
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,35 +30,38 @@ class Spells:
         Where being at risk begins and ends.
     event : ndarray of shape (n,), int
         0 = censored at `end`, else the cause.
-    low : ndarray of shape (n,)
-        The event lies in (low, end]; for an event known to its period that period.
+    low : ndarray of shape (n,) or None
+        Where an event is known only to lie in (low, end], else NaN; None: all are known to their period.
     """
 
     entry: Floats
     end: Floats
     event: Ints
-    low: Floats
+    low: Floats | None
 
     @cached_property
     def first(self) -> Ints:
         """First period at risk, from 0."""
-        return np.floor(self.entry).astype(np.int64)
+        return np.floor(self.entry).astype(_PERIODS)
 
     @cached_property
     def last(self) -> Ints:
         """Last period at risk, from 0."""
-        return np.ceil(self.end).astype(np.int64) - 1
+        return np.asarray(np.ceil(self.end).astype(_PERIODS) - _PERIODS(1))
 
     @cached_property
     def n_stays(self) -> Ints:
         """Periods in which a row may stay: all for the censored, all but the last for others."""
-        return np.maximum(self.last - self.first + 1 - (self.event > 0), 0)
+        stays = (self.event == 0).astype(_PERIODS)
+        return np.asarray(np.maximum(self.last - self.first + stays, 0))
 
     @cached_property
     def first_chance(self) -> Ints:
         """First period, from 0, in which an event may lie; past the last for the censored."""
-        chance = np.clip(np.floor(self.low).astype(np.int64), self.first, self.last)
-        return np.where(self.event > 0, chance, self.last + 1)
+        if self.low is None:
+            return np.asarray(self.last + (self.event == 0).astype(_PERIODS))
+        low = np.where(np.isnan(self.low), self.last, np.floor(self.low)).astype(_PERIODS)
+        return np.where(self.event > 0, np.clip(low, self.first, self.last), self.last + _PERIODS(1))
 
     @cached_property
     def vague(self) -> Ints:
@@ -67,9 +69,9 @@ class Spells:
         return np.flatnonzero((self.event > 0) & (self.first_chance < self.last))
 
     def overlap(self, row: Ints, period: Ints, low: Floats | None = None) -> Floats:
-        """Return the share of periods (from 0) in which rows are at risk; with `low`, only after it."""
-        start = self.entry if low is None else np.maximum(low, self.entry)
-        share = np.minimum(self.end[row], period + 1.0) - np.maximum(start[row], period)
+        """Return the share of periods (from 0) in which rows are at risk; with `low`, by row, after it."""
+        start = self.entry[row] if low is None else np.fmax(low, self.entry[row])
+        share = np.minimum(self.end[row], period + 1.0) - np.maximum(start, period)
         return np.asarray(np.clip(share, 0.0, 1.0))
 
 
@@ -107,11 +109,11 @@ def chances(spells: Spells, hazard: Floats | None = None) -> Chances:
     """
     events = np.flatnonzero(spells.event)
     low, last = spells.first_chance[events], spells.last[events]
-    length = last - low + 1
+    length = (last - low).astype(np.int64) + 1
     row, period = np.repeat(events, length), within(length) + np.repeat(low, length)
     mass = np.ones(len(row))
-    if len(spells.vague):
-        mass = spells.overlap(row, period, spells.low)
+    if spells.low is not None and len(spells.vague):
+        mass = spells.overlap(row, period, spells.low[row])
         if hazard is not None:
             number = np.searchsorted(spells.vague, row)
             known = np.isin(row, spells.vague)
@@ -124,7 +126,7 @@ def chances(spells: Spells, hazard: Floats | None = None) -> Chances:
 
 def _density(hazard: Floats) -> Floats:
     """Return the probability of each period and cause: (n, periods, causes)."""
-    stays = np.cumprod(1.0 - hazard.sum(axis=2), axis=1)
+    stays = np.cumprod(np.maximum(1.0 - hazard.sum(axis=2), 0.0), axis=1)
     before = np.concatenate([np.ones((len(hazard), 1)), stays[:, :-1]], axis=1)
     return np.asarray(before[:, :, None] * hazard)
 
@@ -142,7 +144,7 @@ def expand(spells: Spells, events: Chances, max_rows: int | None, rng: np.random
     as many strata as rows may stay and one is drawn from each; it weighs the stratum, so that weighted counts
     are those of the whole panel.  A row at risk in part of a period weighs that part.
     """
-    ends = np.cumsum(spells.n_stays)
+    ends = np.cumsum(spells.n_stays, dtype=np.int64)
     n_stays = int(ends[-1])
     n_kept = n_stays
     if max_rows is not None:

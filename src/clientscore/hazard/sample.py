@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from .checks import (
 )
 from .clock import quantile_clock, whole_clock
 from .panel import Spells, chances
-from .population import incidence_of, life_table, population_incidence
+from .population import exposure, incidence_of, life_table, population_incidence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,8 +41,10 @@ class Target:
 
     Parameters
     ----------
-    duration, entry, low : ndarray of shape (n,)
-        End of being at risk, its begin, and since when an event may have happened (NaN: at `duration`).
+    duration, entry : ndarray of shape (n,)
+        End of being at risk, and its begin.
+    low : ndarray of shape (n,) or None
+        Since when an event may have happened; NaN, or None for all: at `duration`.
     event : ndarray of shape (n,), int
         0 = censored, else the cause's number.
     causes : tuple of str
@@ -51,7 +53,7 @@ class Target:
 
     duration: Floats
     entry: Floats
-    low: Floats
+    low: Floats | None
     event: Ints
     causes: tuple[str, ...]
 
@@ -81,17 +83,22 @@ def read_target(
     ends = whole_durations(duration) if whole else positive_durations(duration)
     happened = pd.Series(np.asarray(event, dtype=object))
     check_rows(X, ends, happened)
-    begin = np.zeros(len(ends)) if entry is None else _times("entry", entry, len(ends), whole=whole)
-    low = np.full(len(ends), np.nan)
-    if duration_low is not None:
-        low = _times("duration_low", duration_low, len(ends), whole=whole, missing=True)
-    ends = ends.astype(np.float64)
-    low[encode_events(happened)[0] == 0] = np.nan
-    _check_order(begin, low, ends)
+    n = len(ends)
+    begin = np.broadcast_to(np.zeros(1), n)
+    if entry is not None:
+        begin = _times("entry", entry, n, whole=whole)
     late = ends > limit
-    happened[late] = None
-    ends = np.minimum(np.fmin(ends, np.where(late, low, np.inf)), limit)
-    low[late] = np.nan
+    low = None
+    if duration_low is not None:
+        low = _times("duration_low", duration_low, n, whole=whole, missing=True)
+        low[encode_events(happened)[0] == 0] = np.nan
+    _check_order(begin, low, ends)
+    if low is not None:
+        ends = np.fmin(ends, np.where(late, low, np.inf))
+        low[late] = np.nan
+    if late.any():
+        happened[late] = None
+        ends = np.minimum(ends, limit)
     codes, names = encode_events(happened, causes)
     return Target(ends, begin, low, codes, names)
 
@@ -117,14 +124,14 @@ def _times(name: str, values: Any, n: int, *, whole: bool, missing: bool = False
     return times
 
 
-def _check_order(entry: Floats, low: Floats, end: Floats) -> None:
+def _check_order(entry: Floats, low: Floats | None, end: Floats) -> None:
     """Raise unless entry < duration and entry <= duration_low < duration."""
     faults = []
     if (entry >= end).any():
         faults.append(f"{int((entry >= end).sum())} rows enter when they are gone: entry >= duration")
-    if (low >= end).any():
+    if low is not None and (low >= end).any():
         faults.append(f"{int((low >= end).sum())} rows have duration_low >= duration")
-    if (low < entry).any():
+    if low is not None and (low < entry).any():
         faults.append(f"{int((low < entry).sum())} rows have duration_low < entry")
     if faults:
         raise DataError("entry, duration_low and duration must rise in that order. Correct the rows.", faults)
@@ -142,25 +149,39 @@ class Sample:
         Where durations lie among the periods.
     clients : ndarray of shape (n,), int
         Number of each row's client.
+    dealt : Chances, default None
+        In which periods events may lie; None: those known to an interval are dealt evenly over it.
     """
 
     target: Target
     clock: Clock
     clients: Ints
+    dealt: Chances | None = None
 
     @cached_property
     def spells(self) -> Spells:
         """When the rows are at risk, in places of the clock."""
         target, place = self.target, self.clock.place
-        end = place(target.duration)
-        exact = np.maximum(np.ceil(end) - 1, 0.0)
-        low = np.where(np.isnan(target.low), exact, place(np.nan_to_num(target.low)))
-        return Spells(place(target.entry), end, target.event, low)
+        entry = place(target.entry) if target.delayed else target.entry
+        low = None if target.low is None else place(target.low)
+        return Spells(entry, place(target.duration), target.event, low)
 
     @cached_property
     def events(self) -> Chances:
-        """In which periods events lie, those known to an interval dealt evenly over it."""
-        return chances(self.spells)
+        """In which periods events may lie."""
+        return chances(self.spells) if self.dealt is None else self.dealt
+
+    def dealt_by(self, hazard: Floats) -> Sample:
+        """Return the sample whose events known to an interval are dealt by hazards, (vague rows, ...)."""
+        return replace(self, dealt=chances(self.spells, hazard))
+
+    def dealt_by_rate(self) -> Sample:
+        """Return the sample whose events are dealt by one rate of each cause for all rows and periods."""
+        if not len(self.spells.vague):
+            return self
+        there = exposure(self.spells, self.events, self.clock.n_periods).sum()
+        rate = self.counts.sum(axis=0) / there
+        return self.dealt_by(np.broadcast_to(rate, (len(self.spells.vague), *self.counts.shape)))
 
     @cached_property
     def counts(self) -> Floats:

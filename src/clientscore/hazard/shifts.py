@@ -23,6 +23,7 @@ _ROUNDS = 100
 _SETTLED = 1e-9
 _LONGEST_STEP = 3.0
 _HALVINGS = 30
+_ROUNDING = 1e-9  # of events dealt over an interval
 
 
 class Segment(NamedTuple):
@@ -53,7 +54,7 @@ class Shifts:
         return np.where(self.index < 0, 0.0, values[self.index])
 
 
-def segments_of(counts: Ints, ends: Sequence[int], least: int) -> list[Segment]:
+def segments_of(counts: Floats, ends: Sequence[int], least: Floats) -> list[Segment]:
     """Return segments that end at `ends`, joined for each cause until they hold `least` events.
 
     A segment with fewer events joins the next, the last one the segment before it; a cause with fewer in all
@@ -65,15 +66,15 @@ def segments_of(counts: Ints, ends: Sequence[int], least: int) -> list[Segment]:
         Events.
     ends : sequence of int
         Rising numbers of periods.
-    least : int
-        Fewest events of a segment.
+    least : ndarray of shape (causes,)
+        Fewest events of a segment, above 0.
     """
     found: list[Segment] = []
     for cause in range(counts.shape[1]):
         own: list[Segment] = []
         first = 0
         for end in ends:
-            if counts[first:end, cause].sum() >= least:
+            if counts[first:end, cause].sum() >= least[cause] * (1 - _ROUNDING):
                 own.append(Segment(cause, first, end))
                 first = end
         if own and own[-1].end < ends[-1]:
@@ -154,7 +155,7 @@ def to_events(log_odds: Floats, there: Floats, shifts: Shifts, happened: Floats)
 
 def _by_segment(slope: Floats, shifts: Shifts) -> Floats:
     moved = shifts.index >= 0
-    return np.bincount(shifts.index[moved], slope[moved], minlength=len(shifts.segments))
+    return np.bincount(shifts.index[moved], slope[moved], len(shifts.segments)).astype(np.float64)
 
 
 def _solve(evaluate: Callable[[Floats], tuple[Floats, Floats]], size: int) -> Floats:
