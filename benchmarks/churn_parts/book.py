@@ -32,6 +32,8 @@ TRUTH_DATES = ("2022-07-01", "2024-01-01")
 ALERT_DATES = tuple(pd.date_range("2022-01-01", "2024-10-01", freq="QS"))
 CAPACITIES = (0.02, 0.05, 0.10)
 LEAST_SHARE = 0.85
+# The hazard's own defaults: a book of this size has the rows for them.
+FIT = {"max_rows": 5_000_000, "n_bags": 4, "learning_rate": 0.05, "max_rounds": 1000}
 
 
 class Size(NamedTuple):
@@ -58,7 +60,7 @@ def learn(book: cs.datasets.Portfolio, dates: Sequence[str]) -> tuple[cs.ChurnMo
     X = cs.build_features(book.tables, schema, list(dates))
     target = cs.labels.churn_target(cs.build_labels(book.tables, schema, list(dates)))
     X = X.loc[target.index]
-    model = cs.ChurnModel(horizons=(3, 6, 12), random_state=0).fit(X, target)
+    model = cs.ChurnModel(horizons=(3, 6, 12), random_state=0, **FIT).fit(X, target)
     return model, target["event"].value_counts() / len(target)
 
 
