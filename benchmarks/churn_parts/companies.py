@@ -8,6 +8,7 @@ rows are seen to their horizon, so squared errors need no weights for censoring.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -68,6 +69,10 @@ def fit_classifiers(rows: Rows, n_causes: int, settings: dict[str, Any]) -> Any:
     return predicts
 
 
+# The level of the last three origins of training, by year and cause: their follow-up is that of the test.
+LATEST = replace(
+    MODELS[OURS], name=f"{OURS}, latest level", settings={**MODELS[OURS].settings, "latest": YEARS}
+)
 ONE_YEAR = Model(CLASSIFIERS, fit_classifiers, {"lightgbm": lightgbm_settings(10**5, 1)}, ("lightgbm",))
 
 
@@ -106,6 +111,7 @@ def load(
         groups=company,
         known=(known,),
         n_periods=YEARS,
+        time=year,
     )
     part = Test(year[test], end - year[test], company[test], full[0][test], full[1][test])
     return data, part
@@ -163,6 +169,7 @@ class Resample:
 def measure(data: SurvivalSet, test: Test, models: Sequence[str], cache: Cache) -> dict[str, pd.DataFrame]:
     """Return the tables: losses, differences in them, one-year AUC by cause, mean curves and bands."""
     made = {name: cache.get(MODELS[name], data, 0) for name in models}
+    made[LATEST.name] = cache.get(LATEST, data, 0)
     errors = {name: one.error for name, one in made.items() if one.error}
     curves = {name: curves_of(one.incidence) for name, one in made.items() if one.incidence is not None}
     truth, resample = outcome(test), Resample(test)
@@ -181,7 +188,7 @@ def measure(data: SurvivalSet, test: Test, models: Sequence[str], cache: Cache) 
         "losses": pd.DataFrame(rows),
         "gaps": pd.DataFrame(gaps),
         "auc": one_year_auc(test, truth, curves[OURS], curves_of(one_year.incidence)),
-        "bands": bands(curves[OURS], truth, resample),
+        "bands": bands(curves, truth, resample),
         "errors": pd.DataFrame(list(errors.items()), columns=["model", "error"]),
     }
 
@@ -204,7 +211,7 @@ def one_year_auc(test: Test, truth: np.ndarray, ours: np.ndarray, theirs: np.nda
     return pd.DataFrame(rows)
 
 
-def bands(ours: np.ndarray, truth: np.ndarray, resample: Resample) -> pd.DataFrame:
+def bands(curves: dict[str, np.ndarray], truth: np.ndarray, resample: Resample) -> pd.DataFrame:
     """Return the mean curve by origin, cause and year beside the band of Aalen-Johansen.
 
     All rows are seen to their horizon, so Aalen-Johansen is the share that has left; the band draws
@@ -219,10 +226,11 @@ def bands(ours: np.ndarray, truth: np.ndarray, resample: Resample) -> pd.DataFra
                     continue
                 point, draws = resample.draws(truth[:, year, column], place)
                 low, high = np.quantile(draws, [0.025, 0.975])
-                mean = float(ours[inside, year, column].mean())
-                row = {"origin": int(origin), "cause": cause, "year": year + 1, "predicted": mean}
-                row |= {"aalen_johansen": point, "low": low, "high": high, "inside": low <= mean <= high}
-                rows.append(row)
+                at = {"origin": int(origin), "cause": cause, "year": year + 1}
+                at |= {"aalen_johansen": point, "low": low, "high": high}
+                for name, values in curves.items():
+                    mean = float(values[inside, year, column].mean())
+                    rows.append({**at, "model": name, "predicted": mean, "inside": low <= mean <= high})
     return pd.DataFrame(rows)
 
 
@@ -245,26 +253,31 @@ def add(page: Page, tables: dict[str, pd.DataFrame], *, final: bool) -> None:
     for one in tables["auc"].itertuples():
         figure = f"{one.gap:+.4f} [{one.low:+.4f}, {one.high:+.4f}]"
         page.bar(f"3: one-year AUC of {one.cause} not behind classifiers", figure, bool(one.high >= 0))
-    band = tables["bands"]
-    rows = [
-        [
-            str(one.origin),
-            one.cause,
-            str(one.year),
-            short(one.predicted),
-            short(one.aalen_johansen),
-            f"[{short(one.low)}, {short(one.high)}]",
-            "" if one.inside else "outside",
+    _add_bands(page, tables["bands"])
+
+
+def _add_bands(page: Page, band: pd.DataFrame) -> None:
+    keys = ["origin", "cause", "year"]
+    wide = band.pivot(index=keys, columns="model", values=["predicted", "inside"])
+    names = [OURS, LATEST.name]
+    rows = []
+    for one in band[band["model"] == OURS].itertuples():
+        place = (one.origin, one.cause, one.year)
+        cells = [
+            short(wide.at[place, ("predicted", name)])
+            + ("" if wide.at[place, ("inside", name)] else " outside")
+            for name in names
         ]
-        for one in band.itertuples()
-    ]
-    head = ["origin", "cause", "years", "mean predicted", "Aalen-Johansen", "95 %", ""]
-    page.add("Listed companies: mean curves", grid(head, rows))
-    page.bar(
-        "3: mean curves inside the band of Aalen-Johansen",
-        f"{int(band['inside'].sum())} of {len(band)}",
-        bool(band["inside"].all()),
-    )
+        rows.append([str(one.origin), one.cause, str(one.year), *cells, short(one.aalen_johansen)])
+        rows[-1].append(f"[{short(one.low)}, {short(one.high)}]")
+    inside = band.groupby("model", sort=False)["inside"].sum()
+    total = len(rows)
+    others = ", ".join(f"{name} {int(count)}" for name, count in inside.items())
+    note = f"Mean curves inside the band, of {total}: {others}."
+    head = ["origin", "cause", "years", *names, "Aalen-Johansen", "95 %"]
+    page.add("Listed companies: mean curves", note, grid(head, rows))
+    figure = f"{int(inside[OURS])} of {total}; with the latest level {int(inside[LATEST.name])}"
+    page.bar("3: mean curves inside the band of Aalen-Johansen", figure, bool(inside[OURS] == total))
 
 
 def _add_losses(page: Page, tables: dict[str, pd.DataFrame], *, final: bool) -> None:
@@ -295,7 +308,7 @@ def _add_losses(page: Page, tables: dict[str, pd.DataFrame], *, final: bool) -> 
         failed,
     )
     mean = losses.set_index("model")["mean"]
-    peers = mean.drop(OURS)
+    peers = mean.drop([OURS, LATEST.name])
     figure = f"{short(mean[OURS], 5)}, best peer {peers.idxmin()} {short(peers.min(), 5)}"
     page.bar("3: IBS below each peer on average", figure, bool(mean[OURS] < peers.min()))
 

@@ -12,12 +12,13 @@ import pandas as pd
 
 
 class Rows(NamedTuple):
-    """Rows to learn from: features, duration, event (0 = censored, else the number of the cause), client."""
+    """Rows to learn from: features, duration, event (0 = censored, else the cause), client, origin if any."""
 
     X: pd.DataFrame
     duration: np.ndarray
     event: np.ndarray
     groups: np.ndarray
+    time: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class SurvivalSet:
     groups: np.ndarray | None = None
     known: tuple[tuple[np.ndarray, np.ndarray], ...] | None = None
     n_periods: int | None = None  # whole periods; None: durations are continuous
+    time: np.ndarray | None = None  # origin of each row
 
     def rows(self, place: int, *, train: bool) -> Rows:
         """Return the training or test rows of a split."""
@@ -55,9 +57,9 @@ class SurvivalSet:
         if train and self.known is not None:
             duration, event = self.known[place]
         groups = np.arange(len(duration)) if self.groups is None else self.groups
-        return Rows(
-            self.X.iloc[picked].reset_index(drop=True), duration[picked], event[picked], groups[picked]
-        )
+        time = None if self.time is None else self.time[picked]
+        X = self.X.iloc[picked].reset_index(drop=True)
+        return Rows(X, duration[picked], event[picked], groups[picked], time)
 
     @cached_property
     def digest(self) -> str:
@@ -66,6 +68,7 @@ class SurvivalSet:
         parts.append(pd.util.hash_pandas_object(self.X, index=False).to_numpy().tobytes())
         arrays = [self.duration, self.event, self.groups]
         arrays += [part for pair in self.known or () for part in pair]
+        arrays += [] if self.time is None else [self.time]
         parts += [b"" if one is None else np.asarray(one, dtype=float).tobytes() for one in arrays]
         return hashlib.sha256(b"|".join([*parts, repr([self.causes, self.n_periods]).encode()])).hexdigest()
 

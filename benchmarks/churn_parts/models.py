@@ -104,6 +104,7 @@ def thinned(rows: Rows, most: int) -> Rows:
         duration=rows.duration[kept],
         event=rows.event[kept],
         groups=rows.groups[kept],
+        time=None if rows.time is None else rows.time[kept],
     )
 
 
@@ -117,6 +118,9 @@ def fit_ours(rows: Rows, n_causes: int, settings: dict[str, Any]) -> Predict:
     if settings["n_periods"]:
         hazard = CompetingHazard(n_periods=settings["n_periods"], **given)
         hazard.fit(rows.X, rows.duration, rows.event, rows.groups)
+        if settings.get("latest"):
+            late = rows.time > rows.time.max() - settings["latest"]
+            hazard = hazard.recalibrate(rows.X[late], rows.duration[late], rows.event[late])
         return lambda X, times: hazard.predict_incidence(X, times.astype(int))
     hazard = CompetingHazard(n_time_bins=settings["n_bins"], **given)
     hazard.fit(rows.X, rows.duration, rows.event, rows.groups)
