@@ -270,7 +270,7 @@ def _add_effects(page: Page, table: pd.DataFrame | None) -> None:
     ]
     note = (
         "Effect of one unit on the log rate of leaving: what the simulator plants, and what a hazard of one "
-        "month reads off the drivers at the month's start (silent leaving: its label five months on)."
+        "month reads off the drivers at the month's start (silent leaving: its label in the fifth month)."
     )
     page.add(
         "A simulated book: planted effects", note, grid(["driver", "cause", "planted", "found", ""], rows)

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 EFFECT_DATES = tuple(pd.date_range("2021-04-01", "2024-10-01", freq="3MS"))
-LEADS = {"hard_attrition": 0, "silent_attrition": 5}  # months from the state to the event as labeled
+# Months from the state to the period of the event. A fall of balances that begins in the month after the
+# state is labeled, four times in five, on the first day five months after it: the fifth period closes there.
+LEADS = {"hard_attrition": 0, "silent_attrition": 4}
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 SAMPLE = 5_000
 CONTROLS = ["products_held", "tenure_months", "balance_change_3m", "inflow_change_3m"]
