@@ -76,7 +76,7 @@ class CompetingHazard(HazardPrediction):
         A cause that fewer clients left by gets the same hazard for every client.
     max_bins : int, default 63
         Bins of a feature.
-    n_bags : int, default 4
+    n_bags : int, default 2
         Bags of the boosted card.
     max_rounds : int, default 1000
         Most boosting rounds of a bag; early stopping on held-out clients usually ends it sooner.
@@ -140,7 +140,7 @@ class CompetingHazard(HazardPrediction):
         max_rows: int = 5_000_000,
         min_events: int = 40,
         max_bins: int = 63,
-        n_bags: int = 4,
+        n_bags: int = 2,
         max_rounds: int = 1000,
         learning_rate: float = 0.05,
         min_rows_leaf: int = 300,

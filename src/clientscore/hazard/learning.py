@@ -131,7 +131,11 @@ def _insert(
 def learn_card(
     table: Table, learned: NDArray[np.bool_], names: Sequence[str], rules: BoostRules, seed: int
 ) -> AdditiveCard:
-    """Learn the card of the causes with enough events; rows that end by another cause are left out."""
+    """Learn the card of the causes with enough events; rows that end by another cause are left out.
+
+    A single cause is one log odds: half the trees of the multinomial loss, and all pairs are kept, since the
+    garrote did not pay on hazards.
+    """
     target = np.full(len(learned) + 1, -1)
     target[0] = 0
     target[1:][learned] = np.arange(1, len(names) + 1)
@@ -142,8 +146,9 @@ def learn_card(
         codes,
         table.bins,
         outcome[used],
-        objective="multiclass",
+        objective="binary" if len(names) == 1 else "multiclass",
         outputs=names,
+        interactions="all" if len(names) == 1 else "auto",
         sample_weight=table.weight[used],
         groups=table.groups[used],
         n_bags=rules.n_bags,
