@@ -9,7 +9,7 @@ import numpy as np
 from clientscore._checks import check_columns
 from clientscore._words import SILENT
 
-from .grids import MonthGrid, quotient, spell_frame, statements_of, trailing_mean
+from .grids import MonthGrid, quotient, spell_frame, statements_of, trailing_mean, trailing_means
 from .rules import SilentRule
 from .sales import sales_kept
 
@@ -97,10 +97,12 @@ def silent_on(
     kept = sales_kept(statements, grid, fall=rule.sales_fall, age_months=rule.sales_age_months)
     first = np.full(len(grid.clients), grid.span)
     np.minimum.at(first, grid.client, grid.month)
-    short, base = [], []
+    short, base, level = [], [], []
     for measure in measures:
         mean = trailing_mean(measure, rule.window_months, rule.min_share)
-        base.append(trailing_mean(measure, rule.base_months, rule.min_share))
+        long, any_of_it = trailing_means(measure, rule.base_months, (rule.min_share, 0.0))
+        base.append(long)
+        level.append(any_of_it)
         short.append(mean / _season(quotient(mean, base[-1]), rule.season_years))
     explained = kept == 0.0
     short = [np.where(explained, np.inf, mean / np.where(explained, 1.0, kept)) for mean in short]
@@ -108,7 +110,6 @@ def silent_on(
     low &= np.arange(grid.span)[:, None] - first >= rule.base_months - 1
     if idle is not None:
         low &= ~idle
-    level = [trailing_mean(measure, rule.base_months, 0.0) for measure in measures]
     return spell_frame(grid, *_find_spells(short, level, low, rule))
 
 
