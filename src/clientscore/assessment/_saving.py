@@ -20,13 +20,11 @@ from clientscore.tiering import TierPolicy
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ._model import ClientModel
-
 _HEADS: dict[str, Any] = {"scorer": ClientScorer, "churn": ChurnModel, "need": FinancingNeedForecaster}
 _REFERENCES: dict[str, Any] = {"reference": ReferencePopulation, "signal_reference": SignalReference}
 
 
-def content_of(model: ClientModel) -> dict[str, Any]:
+def content_of(model: Any) -> dict[str, Any]:
     """Return what determines the model's answers."""
     heads = {name: getattr(model, f"{name}_") for name in _HEADS}
     return {
@@ -43,7 +41,7 @@ def content_of(model: ClientModel) -> dict[str, Any]:
     }
 
 
-def state_of(model: ClientModel) -> dict[str, Any]:
+def state_of(model: Any) -> dict[str, Any]:
     """Return the fitted model as plain data."""
     references = {name: getattr(model, f"{name}_") for name in _REFERENCES}
     return {
@@ -70,7 +68,7 @@ def settings_of(state: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def restore(model: ClientModel, state: Mapping[str, Any]) -> None:
+def restore(model: Any, state: Mapping[str, Any]) -> None:
     """Set what was learned, from a state, on a model with its settings."""
     for name, kind in _HEADS.items():
         head = state["heads"][name]

@@ -155,7 +155,7 @@ def trailing_means(grid: Numbers, months: int, min_shares: Sequence[float]) -> l
     """Return trailing means for several shares of months that must be there, at little more than one."""
     there = ~np.isnan(grid)
     total = np.cumsum(np.where(there, grid, 0.0), axis=0)
-    count = np.cumsum(there, axis=0)
+    count = np.cumsum(there, axis=0, dtype=np.int32)
     total[months:] -= total[:-months].copy()
     count[months:] -= count[:-months].copy()
     most = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)

@@ -128,16 +128,21 @@ def _season(ratio: Numbers, years: int) -> Numbers:
     """Return the season of a ratio: what it was in the same month of all of the last years, else 1."""
     if years == 0:
         return np.ones(ratio.shape)
+    known = ~np.isnan(ratio)
+    # Missing ones made infinite once: minimum and maximum in place are many times faster than fmin and fmax.
+    least, most = np.where(known, ratio, np.inf), np.where(known, ratio, -np.inf)
     lowest, highest = np.full(ratio.shape, np.inf), np.full(ratio.shape, -np.inf)
-    count = np.zeros(ratio.shape)
+    count = np.zeros(ratio.shape, dtype=np.int8)
     for back in range(_YEAR, min((years + 1) * _YEAR, len(ratio) - 1) + 1, _YEAR):
-        earlier = ratio[:-back]
-        lowest[back:] = np.fmin(lowest[back:], earlier)
-        highest[back:] = np.fmax(highest[back:], earlier)
-        count[back:] += ~np.isnan(earlier)
-    season = np.where(highest < 1.0, highest, np.where(lowest > 1.0, lowest, 1.0))
+        np.minimum(lowest[back:], least[:-back], out=lowest[back:])
+        np.maximum(highest[back:], most[:-back], out=highest[back:])
+        count[back:] += known[:-back]
     # A year of nothing at all (0) is no season: there is nothing to compare with.
-    return np.where((count >= years) & (season > 0), season, 1.0)
+    shown = count >= years
+    season = np.ones(ratio.shape)
+    np.copyto(season, lowest, where=shown & (lowest > 1.0))
+    np.copyto(season, highest, where=shown & (highest < 1.0) & (highest > 0.0))
+    return season
 
 
 def _find_spells(
