@@ -22,6 +22,8 @@ from clientscore.exceptions import (
     DataNotFoundError,
     InvalidParameterError,
 )
+from clientscore.labels import ExitRules
+from clientscore.signals import SignalRules
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +58,26 @@ def test_a_loaded_model_answers_to_the_bit(saved: Path, small_book, small_model,
     again = loaded.assess(small_book.tables, as_of="2024-01-01")
     pd.testing.assert_frame_equal(again.frame(), small_result.frame(), check_exact=True)
     pd.testing.assert_frame_equal(again.rates, small_result.rates)
+
+
+def test_the_rules_come_back_with_the_model(saved: Path, small_model: ClientModel) -> None:
+    loaded = load_model(saved)
+    assert loaded.exit_rules_ == small_model.exit_rules_
+    assert loaded.signal_rules_ == small_model.signal_rules_
+    np.testing.assert_array_equal(loaded.signal_reference_.grids, small_model.signal_reference_.grids)
+
+
+def test_a_file_from_before_the_rules_reads_with_the_defaults(saved: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(saved) as archive:
+        state = json.loads(archive.read("model.json"))
+    for name in ("exit_rules", "signal_rules"):
+        state.pop(name)
+    state["tiers"].pop("watch_signals")
+    state["signal_reference"] = None
+    loaded = load_model(resealed(saved, tmp_path / "old", "model.json", json.dumps(state).encode()))
+    assert (loaded.exit_rules_, loaded.signal_rules_) == (ExitRules(), SignalRules())
+    assert loaded.tiers_.watch_signals == ("credit",)
+    assert loaded.signal_reference_ is None
 
 
 def test_the_same_model_gives_the_same_bytes(saved: Path, small_model: ClientModel, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from clientscore.bundle import save_model
+from clientscore.bundle import load_model, save_model
 from clientscore.cli import app, main
 from clientscore.datasets import write_portfolio
 
@@ -51,10 +51,32 @@ def test_fit_then_score_writes_the_assessment_and_the_report(folder: Path, tmp_p
     words = ["fit", str(folder), "--model", str(model), "--as-of", "2022-01-01", "--as-of", "2022-07-01"]
     assert runner.invoke(app, words).exit_code == 0
     words = ["score", str(folder), "--as-of", "2024-01-01", "--model", str(model), "--out", str(out)]
-    answer = runner.invoke(app, [*words, "--report", str(page)])
+    found = tmp_path / "signals.parquet"
+    answer = runner.invoke(app, [*words, "--report", str(page), "--signals", str(found)])
     assert answer.exit_code == 0, answer.output
+    assert set(pd.read_parquet(found)["state"].dropna()) == {"quiet", "watch", "alarm"}
     assert pd.read_parquet(out)["pd"].notna().all()
     assert "<html" in page.read_text(encoding="utf-8")
+
+
+def test_rules_of_a_file_go_into_the_model(folder: Path, tmp_path: Path) -> None:
+    exits, signals = tmp_path / "exits.toml", tmp_path / "signals.toml"
+    exits.write_text("[silent]\nratio = 0.4\n")
+    signals.write_text("[signals.dpd_days]\nalarm = { value = 15 }\n")
+    words = ["fit", str(folder), "--model", str(tmp_path / "m"), "--as-of", "2022-01-01"]
+    answer = runner.invoke(app, [*words, "--exit-rules", str(exits), "--signal-rules", str(signals)])
+    assert answer.exit_code == 0, answer.output
+    model = load_model(tmp_path / "m")
+    assert model.exit_rules_.silent.ratio == 0.4
+    assert model.signal_rules_.signals["dpd_days"].alarm.value == 15
+
+
+def test_a_wrong_rule_fails_before_the_work(monkeypatch, folder: Path, tmp_path: Path, capsys) -> None:
+    (tmp_path / "exits.toml").write_text("[silent]\nratoi = 0.4\n")
+    assert run(monkeypatch, "fit", str(folder), "--exit-rules", str(tmp_path / "exits.toml")) == 1
+    told = capsys.readouterr().err
+    assert "silent.ratoi is unknown" in told
+    assert "fitting" not in told
 
 
 def test_a_wrong_word_is_usage(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -319,3 +319,51 @@ def test_an_override_must_say_in_one_way_when_it_expires():
         "client 1: expires must be a date with the year first; got '01/02/2027'.",
         "client 2: expires must be given.",
     )
+
+
+def test_red_on_the_credit_side_is_watch():
+    frame = book(
+        credit_signal_state=["green", "amber", "red", None, "red"],
+        attrition_signal_state=["red", None, "green", "red", "red"],
+    )
+    assert TierPolicy().assign(frame)["watch"].tolist() == [False, False, True, False, True]
+    both = TierPolicy(watch_signals=("credit", "attrition"))
+    assert both.assign(frame)["watch"].tolist() == [True, False, True, True, True]
+    assert TierPolicy(watch_signals=()).assign(frame)["watch"].tolist() == [False] * 5
+    for policy in (TierPolicy(), both):
+        ones = [policy.assign_one(row)["watch"] for row in frame.to_dict("records")]
+        assert ones == policy.assign(frame)["watch"].tolist()
+
+
+def test_red_is_watch_where_neither_pd_nor_grade_is_known():
+    frame = book(pd=[np.nan] * 2, credit_signal_state=["red", "green"])
+    watch = TierPolicy().assign(frame)["watch"]
+    assert watch.iloc[0]
+    assert pd.isna(watch.iloc[1])
+
+
+def test_early_warning_never_changes_a_tier():
+    frame = book(value=[5e6, 1.0])
+    red = TierPolicy().assign(frame.assign(credit_signal_state="red"))
+    assert red["tier"].tolist() == TierPolicy().assign(frame)["tier"].tolist()
+
+
+def test_a_state_of_another_color_is_refused():
+    frame = book(credit_signal_state=["orange"])
+    message = "credit_signal_state must hold green, amber, red or be missing; got orange"
+    with pytest.raises(DataError, match=message):
+        TierPolicy().assign(frame)
+    with pytest.raises(DataError, match=message):
+        TierPolicy().assign_one(frame.iloc[0].to_dict())
+
+
+@pytest.mark.parametrize("sides", ["credit", ("market",), 5])
+def test_sides_of_early_warning_must_be_known(sides):
+    with pytest.raises(PolicyError, match="watch_signals must be a list out of credit, attrition"):
+        TierPolicy(watch_signals=sides)
+
+
+def test_a_policy_from_before_early_warning_reads_with_the_default():
+    state = TierPolicy().to_state()
+    state.pop("watch_signals")
+    assert TierPolicy.from_state(state) == TierPolicy()

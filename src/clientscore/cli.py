@@ -29,8 +29,10 @@ from clientscore.exceptions import (
     InvalidParameterError,
     RejectedTooMuchError,
 )
+from clientscore.labels import ExitRules
 from clientscore.report import portfolio as write_report
 from clientscore.schema import ClientSchema, read_tables, validate_clients
+from clientscore.signals import SignalRules
 from clientscore.timeline import add_periods, as_of_list, data_end
 from clientscore.validation import out_of_time
 
@@ -112,13 +114,14 @@ def demo(
     if oracle is None:
         clock.say("this is not the simulator's sample book: its true law is not known")
     tested = out_of_time(model, checked.accepted, test_as_of, oracle=oracle)
-    _show(console, f"Out of time at {test_as_of:%Y-%m-%d}", _beside_baseline(tested.frame()))
+    _show(console, f"Out of time at {test_as_of:%Y-%m-%d}", _beside_baseline(tested.frame()), parts="head")
     clock.say("fitting on the whole history")
     model.fit(checked.accepted)
     clock.say(f"assessing every client at {end:%Y-%m-%d}")
     result = model.assess(checked.accepted, as_of=end)
     _show(console, "Forecast rates of the next year, with 95 % intervals", result.rates)
     _show(console, "The book by tier", result.summary().reset_index())
+    _show(console, "Early warning, clients by side", result.early_warning().reset_index())
     _show_calls(console, result.call_first(10))
     out.mkdir(parents=True, exist_ok=True)
     result.to_parquet(out / "assessments.parquet")
@@ -175,6 +178,12 @@ def fit(
     as_of: Annotated[
         list[str] | None, typer.Option("--as-of", help="Training date; repeat for more.", callback=_dates)
     ] = None,
+    exit_rules: Annotated[
+        Path | None, typer.Option(help="TOML file that says what counts as leaving without an event.")
+    ] = None,
+    signal_rules: Annotated[
+        Path | None, typer.Option(help="TOML file with changed or added early-warning signals.")
+    ] = None,
     max_reject_share: MaxShare = 0.2,
     decimal: Decimal = ".",
     thousands: Thousands = "",
@@ -185,10 +194,17 @@ def fit(
     clock = _Clock()
     chosen = _schema(schema)
     _check_writable(model)
+    unfitted = ClientModel(
+        schema=chosen,
+        exit_rules=None if exit_rules is None else ExitRules.from_toml(exit_rules),
+        signal_rules=None if signal_rules is None else SignalRules.from_toml(signal_rules),
+        n_jobs=2,
+        random_state=seed,
+    )
     tables = read_tables(folder, chosen, decimal=decimal, thousands=thousands, encoding=encoding)
     tables = _accepted(tables, chosen, max_reject_share)
     clock.say("fitting")
-    fitted = ClientModel(schema=chosen, n_jobs=2, random_state=seed).fit(tables, as_of=as_of or None)
+    fitted = unfitted.fit(tables, as_of=as_of or None)
     save_model(fitted, model)
     clock.say(f"wrote model {fitted.model_version_} to {model}")
 
@@ -201,6 +217,9 @@ def score(
     out: Annotated[Path, typer.Option(help="Parquet file to write.")] = Path("assessments.parquet"),
     html: Annotated[Path | None, typer.Option("--report", help="HTML file for the report.")] = None,
     previous: Annotated[Path | None, typer.Option(help="Assessments of earlier runs, Parquet.")] = None,
+    signals: Annotated[
+        Path | None, typer.Option(help="Parquet file for every signal of every client.")
+    ] = None,
     max_reject_share: MaxShare = 0.2,
     decimal: Decimal = ".",
     thousands: Thousands = "",
@@ -208,13 +227,16 @@ def score(
 ) -> None:
     """Assess every client of a folder of tables at one date."""
     console, clock = _console(), _Clock()
-    _check_writable(out, html)
+    _check_writable(out, html, signals)
     fitted, earlier = _load(model), _earlier(previous)
     tables = read_tables(folder, fitted.schema_, decimal=decimal, thousands=thousands, encoding=encoding)
     tables = _accepted(tables, fitted.schema_, max_reject_share)
     clock.say(f"assessing at {as_of}")
     result = fitted.assess(tables, as_of=as_of, previous=earlier)
     result.to_parquet(out)
+    if signals is not None and result.signals is not None:
+        with replacing(signals) as temporary:
+            result.signals.to_parquet(temporary, index=False)
     if html is not None:
         write_report(result, html)
     _show(console, f"{len(result):,} clients by tier", result.summary().reset_index())
@@ -332,13 +354,15 @@ def _show_calls(console: Console, calls: pd.DataFrame) -> None:
         console.print(f"     {call['strategy_reason']}", markup=False, style="dim")
 
 
-def _show(console: Console, title: str, frame: pd.DataFrame) -> None:
+def _show(console: Console, title: str, frame: pd.DataFrame, *, parts: str = "") -> None:
+    """Print a frame as a table, with a line between the values of the column `parts`."""
     table = Table(title=title, title_justify="left")
     for name in frame.columns:
         numeric = pd.api.types.is_numeric_dtype(frame[name])
         table.add_column(str(name).replace("_", " "), justify="right" if numeric else "left", overflow="fold")
-    for row in frame.itertuples(index=False):
-        table.add_row(*(_cell(value) for value in row))
+    ends = frame[parts].ne(frame[parts].shift(-1)) if parts else pd.Series(data=False, index=frame.index)
+    for row, end in zip(frame.itertuples(index=False), ends, strict=True):
+        table.add_row(*(_cell(value) for value in row), end_section=bool(end))
     console.print(table)
 
 

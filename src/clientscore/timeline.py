@@ -358,7 +358,7 @@ def population(
     events = visible_tables.get("events")
     if events is not None and len(events):
         gone = events["client_id"][events["event"].isin(list(exit_events))]
-        keep &= ~ids.isin(gone)
+        keep &= pd.Index(gone.unique()).get_indexer(ids) < 0  # much faster than isin on text
     if include is not None:
         if isinstance(include, str):
             raise InvalidParameterError(

@@ -9,11 +9,21 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from clientscore._words import NEED
+from clientscore._words import NEED, PERIOD_MONTHS, cause_in_words
 from clientscore.exceptions import DataError
 from clientscore.features import build_features
 from clientscore.labels import build_labels, churn_target, need_target
-from clientscore.metrics import aalen_johansen, auc, brier, interval_coverage, log_loss, pinball
+from clientscore.metrics import (
+    aalen_johansen,
+    auc,
+    brier,
+    calibration_by_horizon,
+    ici,
+    interval_coverage,
+    log_loss,
+    pinball,
+    uno_c,
+)
 from clientscore.schema import ClientSchema, validate_clients
 from clientscore.timeline import add_periods
 
@@ -72,6 +82,11 @@ def out_of_time(
     test's time is learned. The baselines know the same past: the base rate of `bad`, the Aalen-Johansen
     incidence of churn and need, zero and constant quantiles of the amount.
 
+    Churn is judged at every horizon: AUC and Brier score among the clients followed so far, and ICI, the mean
+    distance of the prediction from the Aalen-Johansen incidence over ten groups of risk; at the longest one
+    by Uno's C too, and by cause: ICI, the mean prediction and what was realized. A constant has a small ICI
+    where the rate of the book has not moved: read it beside the AUC.
+
     Parameters
     ----------
     model : ClientModel
@@ -81,7 +96,8 @@ def out_of_time(
     test_as_of : date
         The date to judge on.
     oracle : DataFrame, optional
-        On client_id: pd, churn_12m, need_probability_12m, need_amount_expected, the true means.
+        On client_id: pd, churn_12m, need_probability_12m, need_amount_expected, the true means; also
+        churn_3m, churn_6m and the causes, as hard_attrition_12m, where known.
 
     Returns
     -------
@@ -106,8 +122,9 @@ def out_of_time(
     fitted.fit(tables, as_of=train)
     when = [test]
     X = build_features(accepted, schema, when)
-    y = build_labels(accepted, schema, when, horizon=horizon, lead=fitted.lead)
-    past = build_labels(accepted, schema, train, horizon=horizon, lead=fitted.lead)
+    window_of = {"horizon": horizon, "lead": fitted.lead, "rules": fitted.exit_rules_}
+    y = build_labels(accepted, schema, when, **window_of)
+    past = build_labels(accepted, schema, train, **window_of)
     if y["bad"].isna().all():
         raise DataError(f"The outcome window of {test:%Y-%m-%d} is still open; choose an earlier test date.")
     truth = None if oracle is None else oracle.reindex(X.index.get_level_values(0)).set_axis(X.index)
@@ -120,9 +137,16 @@ def out_of_time(
 
 
 def _probability_rows(
-    head: str, y: pd.Series, p: pd.Series, base: float, base_name: str, truth: pd.Series | None
+    head: str,
+    y: pd.Series,
+    p: pd.Series,
+    base: float,
+    base_name: str,
+    truth: pd.Series | None,
+    *,
+    brief: bool = False,
 ) -> list[tuple[Any, ...]]:
-    """Return AUC, Brier and log loss of a probability beside a constant and the truth."""
+    """Return AUC, Brier and log loss of a probability beside a constant and the truth; `brief`: no more."""
     if truth is not None:  # all sides are judged on the clients whose law is known
         y = y[truth.loc[y.index].notna()]
     outcome = y.astype("float64").to_numpy()
@@ -144,6 +168,8 @@ def _probability_rows(
                 len(y),
             )
         )
+    if brief:
+        return [row for row in rows if row[1] != "log loss"]
     mean = None if truth is None else float(truth.loc[y.index].mean())
     rows.append((head, "mean", float(p.loc[y.index].mean()), base, base_name, mean, len(y)))
     rows.append((head, "realized", float(outcome.mean()), None, "", None, len(y)))
@@ -169,12 +195,86 @@ def _churn_rows(
         return []
     causes = list(model.churn_.churn_causes_)
     target, before = churn_target(y), churn_target(past)
-    horizon = max(model.horizons_)
-    base = _base_incidence(before, causes, horizon)
-    p = model.churn_.predict_churn(X.loc[target.index])[horizon]
-    return _probability_rows(
-        "churn 12m", target["event"].isin(causes), p, base, "Aalen-Johansen", _column(truth, "churn_12m")
-    )
+    incidence = model.churn_.predict_cumulative_incidence(X.loc[target.index])
+    last = max(model.horizons_)
+    rows: list[tuple[Any, ...]] = []
+    for horizon in model.horizons_:
+        months = horizon * PERIOD_MONTHS[model.schema_.period]
+        churned = target["event"].isin(causes) & (target["duration"] <= horizon)
+        followed = churned | target["event"].notna() | (target["duration"] >= horizon)
+        if not (followed & ~churned).any():
+            continue
+        p = incidence.loc[:, [(cause, horizon) for cause in causes]].sum(axis=1)
+        base = _base_incidence(before, causes, horizon)
+        known = _column(truth, f"churn_{months}m")
+        head = f"churn {months}m"
+        rows += _probability_rows(
+            head, churned[followed], p, base, "Aalen-Johansen", known, brief=horizon < last
+        )
+        rows += _course_rows(head, target, before, p, (causes, horizon, base), known, rank=horizon == last)
+    return rows + _cause_rows(target, before, incidence, causes, last, truth)
+
+
+def _course_rows(
+    head: str,
+    target: pd.DataFrame,
+    before: pd.DataFrame,
+    p: pd.Series,
+    judged: tuple[list[str], int, float],
+    truth: pd.Series | None,
+    *,
+    rank: bool,
+) -> list[tuple[Any, ...]]:
+    """Return ICI, and where asked Uno's C, of all causes of churn together: with every exit and censoring."""
+    causes, horizon, base = judged
+    if truth is not None:
+        target = target[truth.loc[target.index].notna()]
+    found = [cause for cause in causes if target["event"].eq(cause).any()]
+    if not found:
+        return []
+    duration, event = target["duration"], target["event"]
+    sides = (p, pd.Series(base, index=p.index), truth)
+    measures: dict[str, Any] = {
+        "ICI": lambda risk: ici(duration, event, risk, horizon=horizon, cause=found),
+    }
+    if rank:
+        seen = (before["duration"], before["event"])
+        measures["Uno C"] = lambda risk: uno_c(duration, event, risk, train=seen, cause=found)
+    rows: list[tuple[Any, ...]] = []
+    for name, measure in measures.items():
+        model, constant, known = (
+            None if side is None else float(measure(side.loc[target.index].to_numpy())) for side in sides
+        )
+        rows.append((head, name, model, constant, "Aalen-Johansen", known, len(target)))
+    return rows
+
+
+def _cause_rows(
+    target: pd.DataFrame,
+    before: pd.DataFrame,
+    incidence: pd.DataFrame,
+    causes: list[str],
+    horizon: int,
+    truth: pd.DataFrame | None,
+) -> list[tuple[Any, ...]]:
+    """Return calibration at the longest horizon by cause: ICI, mean prediction, what was realized."""
+    duration, event = target["duration"], target["event"]
+    found = calibration_by_horizon(duration, event, incidence, horizons=[horizon], causes=causes, n_groups=1)
+    whole = found[found["group"] == 0].set_index("cause")
+    rows: list[tuple[Any, ...]] = []
+    for cause in causes:
+        head, n = cause_in_words(cause), len(target)
+        base = _base_incidence(before, [cause], horizon)
+        known = _column(truth, f"{cause}_12m")
+        mean = None if known is None else float(known.loc[target.index].mean())
+        error = ici(duration, event, incidence[cause, horizon], horizon=horizon, cause=cause)
+        flat = ici(duration, event, np.full(n, base), horizon=horizon, cause=cause)
+        rows += [
+            (head, "ICI", error, flat, "Aalen-Johansen", None, n),
+            (head, "mean", whole.at[cause, "predicted"], base, "Aalen-Johansen", mean, n),
+            (head, "realized", whole.at[cause, "observed"], None, "", None, n),
+        ]
+    return rows
 
 
 def _need_rows(

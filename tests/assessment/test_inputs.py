@@ -37,6 +37,8 @@ def model() -> ClientModel:
         ({"scorer": "boosted"}, "scorer must be a ClientScorer or None"),
         ({"tiers": {"A": 1}}, "tiers must be a TierPolicy or None"),
         ({"strategy": "policy.toml"}, r'Give ServiceStrategy.from_toml\("policy.toml"\)'),
+        ({"exit_rules": {"hard": {}}}, "exit_rules must be a ExitRules or None"),
+        ({"signal_rules": "signals.toml"}, r'or SignalRules.from_toml\("signals.toml"\)'),
         ({"horizons": 12}, r"horizons must be whole periods of at least 1, such as \(3, 6, 12\); got 12"),
         ({"horizons": (True,)}, "horizons must be whole periods"),
         ({"n_jobs": 0}, "n_jobs must be a whole number other than 0"),
@@ -134,6 +136,23 @@ def test_a_silent_flag_in_words_is_refused(model: ClientModel) -> None:
         model.assess_features(X, context=pd.DataFrame({"silent": "no"}, index=X.index))
     with pytest.raises(DataError, match="silent must be true, false or missing; got 'no'"):
         model.assess_one(X.iloc[0].to_dict(), {"silent": "no"})
+
+
+def test_an_exit_state_that_is_no_word_is_refused(model: ClientModel) -> None:
+    X = table()
+    with pytest.raises(DataError, match=r"exit_state must hold causes as text or be missing; got 1"):
+        model.assess_features(X, context=pd.DataFrame({"exit_state": [1] * N}, index=X.index))
+    with pytest.raises(DataError, match="exit_state must be a cause as text or missing; got True"):
+        model.assess_one(X.iloc[0].to_dict(), {"exit_state": True})
+
+
+def test_a_signal_state_of_another_color_is_refused(small_book, small_model: ClientModel) -> None:
+    X = pd.DataFrame(0.5, index=IDS[:2], columns=small_model.feature_names_in_)
+    context = pd.DataFrame({"size_amount": 1e8, "credit_signal_state": ["red", "orange"]}, index=X.index)
+    with pytest.raises(DataError, match="credit_signal_state must hold green, amber, red or be missing"):
+        small_model.assess_features(X, context=context)
+    with pytest.raises(DataError, match="got orange"):
+        small_model.assess_one(X.iloc[1].to_dict(), context.iloc[1].to_dict())
 
 
 def test_one_client_as_a_row_of_a_frame(model: ClientModel) -> None:

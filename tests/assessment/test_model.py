@@ -3,12 +3,16 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 
 from clientscore.assessment import COLUMNS, Assessment, ClientModel
+from clientscore.churn import ChurnModel
 from clientscore.exceptions import DataError, InvalidParameterError
 from clientscore.features import build_context, build_features, build_reference
-from clientscore.labels import build_labels
+from clientscore.labels import ExitRules, SilentRule, build_labels, churn_target, exit_state
 from clientscore.schema import ClientSchema
+from clientscore.scoring import ClientScorer
+from clientscore.signals import build_signal_reference
 
 AS_OF = "2024-01-01"
 SCHEMA = ClientSchema.default()
@@ -48,12 +52,49 @@ def test_amount_intervals_are_ordered(small_result: Assessment) -> None:
     assert (frame["need_amount_median"] <= frame["need_amount_upper"]).all()
 
 
-def test_a_client_in_silent_run_off_has_no_churn_but_a_tier_and_a_plan(small_result: Assessment) -> None:
+def test_a_client_gone_by_a_rule_has_no_churn_but_a_tier_and_a_plan(
+    small_book, small_result: Assessment
+) -> None:
     frame = small_result.frame()
-    silent = frame["churn_cause"].eq("silent_attrition") & frame["churn_12m"].isna()
-    assert silent.any()
-    assert frame.loc[~silent, "churn_12m"].notna().all()
-    assert frame.loc[silent, ["pd", "tier", "service_layer"]].notna().all(axis=None)
+    state = exit_state(small_book.tables, SCHEMA, AS_OF).reindex(frame["client_id"])
+    gone = state.notna().to_numpy()
+    assert gone.any()
+    assert frame.loc[gone, "churn_cause"].tolist() == state[gone].tolist()
+    assert frame.loc[~gone, "churn_12m"].notna().all()
+    nothing = ["churn_12m", "churn_driver_1", "churn_lifetime_months", "churn_service_share"]
+    assert frame.loc[gone, nothing].isna().all(axis=None)
+    assert frame.loc[gone, ["pd", "tier", "service_layer"]].notna().all(axis=None)
+
+
+def test_six_months_without_business_are_a_hard_exit(small_book, small_model: ClientModel) -> None:
+    client = small_model.assess(small_book.tables, as_of=AS_OF, signals=False).frame()["client_id"].iloc[3]
+    last = pd.Timestamp("2023-07-01")
+    tables = {
+        name: table[(table["client_id"] != client) | (table["month"] < last)]
+        if name in ("interactions", "facilities")
+        else table
+        for name, table in small_book.tables.items()
+    }
+    row = small_model.assess(tables, as_of=AS_OF, signals=False).client(client)
+    assert (row["churn_cause"], row["churn_12m"]) == ("hard_attrition", None)
+    assert row["tier"] is not None
+
+
+def test_the_models_own_exit_rules_decide(small_book, small_result: Assessment) -> None:
+    strict = ExitRules(silent=SilentRule(ratio=0.85, hold_months=1))
+    dates = ["2021-07-01", "2022-01-01", "2022-07-01"]
+    heads = {"churn": ChurnModel(max_rounds=5, random_state=0), "scorer": ClientScorer(method="woe")}
+    model = ClientModel(exit_rules=strict, random_state=0, **heads).fit(small_book.tables, as_of=dates)
+    y = build_labels(small_book.tables, SCHEMA, dates, rules=strict)
+    events = model.churn_.summary()["events"]
+    usual = churn_target(build_labels(small_book.tables, SCHEMA, dates))
+    assert events["silent_attrition"] == churn_target(y)["event"].eq("silent_attrition").sum()
+    assert events["silent_attrition"] > usual["event"].eq("silent_attrition").sum()
+    mine = model.assess(small_book.tables, as_of=AS_OF, signals=False).frame()
+    assert mine["churn_12m"].isna().sum() > small_result.frame()["churn_12m"].isna().sum()
+    again = ClientModel.from_state(model.to_state())
+    assert again.exit_rules_ == strict
+    assert clone(model).exit_rules == strict
 
 
 def test_rows_after_the_date_change_nothing(small_book, small_model: ClientModel) -> None:
@@ -75,7 +116,7 @@ def test_features_and_tables_give_the_same(small_book, small_model: ClientModel)
     X = build_features(small_book.tables, SCHEMA, [AS_OF])
     C = build_context(small_book.tables, SCHEMA, [AS_OF])
     from_features = small_model.assess_features(X, context=C).frame()
-    from_tables = small_model.assess(small_book.tables, as_of=AS_OF).frame()
+    from_tables = small_model.assess(small_book.tables, as_of=AS_OF, signals=False).frame()
     columns = ["client_id", "points", "pd", "need_probability_12m", "tier", "reason_1", "products"]
     pd.testing.assert_frame_equal(from_features[columns], from_tables[columns], check_exact=True)
 
@@ -88,8 +129,10 @@ def test_a_chunk_scored_with_the_books_reference_gives_the_same(small_book, smal
         name: table[table["client_id"].isin(some)] if "client_id" in table else table
         for name, table in small_book.tables.items()
     }
-    part = small_model.assess(chunk, as_of=AS_OF, reference=reference).frame().set_index("client_id")
-    pd.testing.assert_frame_equal(part, whole.loc[part.index], check_exact=True)
+    peers = build_signal_reference(small_book.tables, SCHEMA, AS_OF)
+    part = small_model.assess(chunk, as_of=AS_OF, reference=reference, signal_reference=peers)
+    frame = part.frame().set_index("client_id")
+    pd.testing.assert_frame_equal(frame, whole.loc[frame.index], check_exact=True)
 
 
 def test_the_same_seed_gives_the_same_model(small_book, small_model: ClientModel) -> None:

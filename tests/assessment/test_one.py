@@ -21,7 +21,7 @@ N_CLIENTS = 30
 
 @pytest.fixture(scope="module")
 def inputs(small_book):
-    """Features and context of thirty clients, some values missing, two of them in silent run-off."""
+    """Features and context of thirty clients, some values missing, two of them gone by a rule."""
     reference = build_reference(small_book.tables, SCHEMA, [AS_OF])
     X = build_features(small_book.tables, SCHEMA, [AS_OF], reference=reference).iloc[:N_CLIENTS]
     C = build_context(small_book.tables, SCHEMA, [AS_OF]).iloc[:N_CLIENTS]
@@ -29,6 +29,10 @@ def inputs(small_book):
     X = X.mask(rng.random(X.shape) < 0.1)
     C = C.mask(rng.random(C.shape) < 0.1)
     C["silent"] = np.arange(N_CLIENTS) < 2
+    C["exit_state"] = pd.Series(["hard_attrition"] + [None] * (N_CLIENTS - 1), index=C.index, dtype="str")
+    C["credit_signal_state"] = np.resize(["green", "red", None], N_CLIENTS)
+    C["attrition_signal_state"] = np.resize([None, "amber"], N_CLIENTS)
+    C["alarms"] = np.resize(["", "dpd_days, utilization"], N_CLIENTS)
     return X, C
 
 
@@ -55,7 +59,7 @@ def lively_model(small_book):
 
 def assert_same(one, row):
     assert list(one) == list(COLUMNS)
-    for name, expected in row.items():
+    for name, expected in ((name, row[name]) for name in COLUMNS):
         assert type(one[name]) is type(expected), name
         if isinstance(expected, float):
             assert one[name] == pytest.approx(expected, rel=1e-12, abs=1e-12), name
@@ -73,11 +77,15 @@ def test_one_client_gets_the_row_of_the_batch(request, inputs, which) -> None:
     frame = batch.frame()
     assert frame["tier"].isna().any()  # a size that is missing
     assert frame["tier"].nunique() > 1
-    assert frame["churn_cause"].head(2).eq("silent_attrition").all()
+    assert frame["churn_cause"].head(2).tolist() == ["hard_attrition", "silent_attrition"]
+    assert frame.loc[frame["credit_signal_state"].eq("red"), "watch"].all()
+    assert frame["churn_lifetime_months"].notna().sum() == N_CLIENTS - 2
     if which == "lively_model":
         assert model.churn_.hazard_.card_ is not None
         assert frame["churn_driver_1"].notna().sum() > N_CLIENTS / 2
         assert frame["churn_driver_1"].nunique() > 3
+        share = model.churn_.service_share(X, cause="churn")["churn", 12, "fraction"]
+        assert frame["churn_service_share"].dropna().tolist() == pytest.approx(share.tolist()[2:], rel=1e-9)
 
 
 def test_no_frame_is_built_on_the_way(lively_model, inputs, monkeypatch) -> None:

@@ -231,3 +231,65 @@ def test_numbers_as_text():
     table = figure_table(pd.DataFrame({"a_b": [True, None], "when": pd.to_datetime(["2026-01-02", None])}))
     assert table["heads"] == ["a b", "when"]
     assert table["rows"] == [["yes", "2026-01-02"], ["–", "–"]]
+
+
+@pytest.fixture
+def warned(book):
+    """The book with early warning and what is known of each client's leaving."""
+    n = len(book)
+    return book.assign(
+        credit_signal_state=np.resize(["green", "amber", "red", None], n),
+        attrition_signal_state=np.resize(["green", "green", "red"], n),
+        alarms=np.resize(["", "dpd_days", "dpd_days, utilization"], n),
+        churn_driver_2=np.resize(["complaints_sum_3m", None], n),
+        churn_service_share=np.resize([0.5, -0.5], n),
+        churn_lifetime_months=10.0,
+    )
+
+
+def test_early_warning_counts_clients_and_alarms(warned):
+    facts = book_facts(warned)["warning"]
+    assert [side["side"] for side in facts["sides"]] == ["credit", "attrition"]
+    assert facts["sides"][0]["cells"] == ["15", "15", "15", "15"]
+    assert facts["sides"][1]["cells"] == ["20", "0", "40", "0"]
+    assert facts["speaking"] == "40"
+    assert [(row["name"], row["clients"]) for row in facts["alarms"]] == [
+        ("dpd days", "40"),
+        ("utilization", "20"),
+    ]
+
+
+def test_without_signals_there_is_no_early_warning(book):
+    assert book_facts(book)["warning"] is None
+
+
+def test_a_result_names_its_alarms_in_words(warned, tmp_path):
+    @dataclass
+    class Result:
+        table: pd.DataFrame
+
+        def frame(self):
+            return self.table
+
+        def alarms(self):
+            return pd.DataFrame({"signal": ["dpd_days"], "clients": [40], "en": ["most days past due"]})
+
+    _, text = read(portfolio(Result(warned), tmp_path / "p.html"))
+    assert "Early warning" in text
+    assert "most days past due 40 66.7%" in text
+
+
+def test_reasons_to_leave_stand_in_words_with_the_part_of_service(warned):
+    facts = book_facts(warned)
+    call = facts["calls"][0]
+    row = warned.set_index("client_id").loc[call["client"]]
+    first = {"response_hours_mean_3m": "hours to answer", "rate_mean": "rate"}[row["churn_driver_1"]]
+    assert first in call["leaves"]
+    told = (
+        "50% of the risk from service" if row["churn_service_share"] > 0 else "good service lowers the risk"
+    )
+    assert told in call["leaves"]
+    assert call["leaves"].endswith("expected to stay 10.0 months of the horizon")
+    churn, share = warned["churn_12m"], warned["churn_service_share"].clip(lower=0)
+    assert facts["drivers"]["service"] == f"{(churn * share).sum() / churn.sum():.1%}"
+    assert facts["drivers"]["stay"] == "10.0"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import string
 from pathlib import Path
@@ -172,3 +173,12 @@ def test_an_unknown_formula_says_so() -> None:
         SignalSpec.of("dpd", 3)
     with pytest.raises(PolicyError, match="'en' is missing"):
         SignalSpec.of("dpd", {"side": "credit"})
+
+
+def test_rules_can_be_copied_though_their_table_is_read_only():
+    rules = SignalRules(min_peers=7)
+    again = copy.deepcopy(rules)
+    assert again == rules
+    assert again.min_peers == 7
+    with pytest.raises(TypeError, match="does not support item assignment"):
+        again.signals["dpd_days"] = None

@@ -66,6 +66,11 @@ COLUMNS: dict[str, Kind] = {
     "override": "text",
     "runner_up": "text",
     "reports": "text",
+    "credit_signal_state": "text",
+    "attrition_signal_state": "text",
+    "alarms": "text",
+    "churn_lifetime_months": "number",
+    "churn_service_share": "number",
 }
 
 _DTYPES = {"text": "str", "number": "float64", "date": "datetime64[us]", "flag": "boolean"}

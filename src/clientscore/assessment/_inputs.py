@@ -9,11 +9,14 @@ import numpy as np
 import pandas as pd
 
 from clientscore._checks import check_integer
+from clientscore._words import SILENT
 from clientscore.churn import ChurnModel
 from clientscore.exceptions import DataError, InvalidParameterError
+from clientscore.labels import ExitRules
 from clientscore.need import FinancingNeedForecaster
 from clientscore.schema import ClientSchema
 from clientscore.scoring import ClientScorer
+from clientscore.signals import SignalRules
 from clientscore.strategy import ServiceStrategy
 from clientscore.tiering import TierPolicy
 
@@ -24,6 +27,8 @@ _KINDS: dict[str, tuple[type, str]] = {
     "need": (FinancingNeedForecaster, "FinancingNeedForecaster(...)"),
     "tiers": (TierPolicy, "TierPolicy(...)"),
     "strategy": (ServiceStrategy, 'ServiceStrategy.from_toml("policy.toml")'),
+    "exit_rules": (ExitRules, 'ExitRules(...) or ExitRules.from_toml("exits.toml")'),
+    "signal_rules": (SignalRules, 'SignalRules(...) or SignalRules.from_toml("signals.toml")'),
 }
 
 
@@ -114,16 +119,24 @@ def check_previous(previous: Any) -> None:
         )
 
 
-def silent_flags(context: pd.DataFrame) -> pd.Series:
-    """Return the column ``silent`` as booleans; absent and missing mean no."""
+def exit_states(context: pd.DataFrame) -> pd.Series:
+    """Return by which cause each client is gone by a rule: ``exit_state``, else ``silent``; or missing."""
+    gone = pd.Series(None, index=context.index, dtype="str")
+    if "exit_state" in context:
+        given = context["exit_state"]
+        odd = [word for word in given.dropna().unique().tolist() if not isinstance(word, str)]
+        if odd:
+            raise DataError(f"exit_state must hold causes as text or be missing; got {odd[0]!r}.")
+        gone = given.astype("str")
     if "silent" not in context:
-        return pd.Series(data=False, index=context.index)
+        return gone
     try:
-        return context["silent"].astype("boolean").fillna(value=False).astype(bool)
+        silent = context["silent"].astype("boolean").fillna(value=False).astype(bool)
     except (TypeError, ValueError):
         raise DataError(
             f"silent must hold true, false or missing; got {context['silent'].dropna().iloc[0]!r}."
         ) from None
+    return gone.mask(silent & gone.isna(), SILENT)
 
 
 def mapping_of(name: str, given: Any) -> Mapping[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -14,18 +15,19 @@ from clientscore._state import digest
 from clientscore.catalogue import pillar_of
 from clientscore.churn import ChurnModel
 from clientscore.exceptions import InvalidParameterError
-from clientscore.features import ReferencePopulation, build_context, build_features, build_reference
-from clientscore.labels import build_labels, silent_state
+from clientscore.features import build_context, build_features, build_reference
+from clientscore.labels import ExitRules, build_labels, exit_state
 from clientscore.need import FinancingNeedForecaster
 from clientscore.schema import ClientSchema, ValidationReport, validate_clients
 from clientscore.scoring import ClientScorer
+from clientscore.signals import SignalRules, build_signal_reference, build_signals
 from clientscore.strategy import ServiceStrategy
 from clientscore.tiering import TierPolicy
 from clientscore.timeline import as_of_list
-from clientscore.value import client_value
 
 from ._calendar import STEP_PERIODS, dates_of, warn_if_stale, window_starts
 from ._columns import conform
+from ._facts import client_facts, tier_facts
 from ._heads import fit_heads
 from ._inputs import (
     check_feature_table,
@@ -34,15 +36,22 @@ from ._inputs import (
     check_settings,
     mapping_of,
     runs_of,
-    silent_flags,
 )
 from ._one import conform_one, facts_of_one, last_tier_of
 from ._rates import forecast_rates, rate_history
 from ._result import Assessment
-from ._stages import churn_columns, last_tier, need_columns, score_columns, shown_horizons
+from ._saving import content_of, restore, settings_of, state_of
+from ._stages import last_tier, shown_horizons
+from ._warning import peers_for_part, warning_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from clientscore.features import ReferencePopulation
+    from clientscore.hazard import CompetingHazard
+    from clientscore.signals import SignalReference
+
+    from ._facts import Heads
 
 _log = logging.getLogger(__name__)
 _HORIZONS = {"month": (3, 6, 12), "quarter": (1, 2, 4), "year": (1,)}
@@ -62,6 +71,11 @@ class ClientModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         the last date of training, where the fit knows the clients' context.
     strategy : ServiceStrategy, optional
         A service policy of your own; None is the default policy.
+    exit_rules : ExitRules, optional
+        What counts as leaving where no event says so, in the outcomes learned from and at `assess`; None
+        takes the defaults.
+    signal_rules : SignalRules, optional
+        Early-warning signals and their thresholds; None takes the defaults.
     horizons : sequence of int, optional
         Horizons of churn and need in periods of the schema; None is 3, 6, 12 months, 1, 2, 4 quarters or
         1 year. The longest is the horizon of the score too.
@@ -78,9 +92,11 @@ class ClientModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
     skipped_ : dict of str to str
         What could not be learned, and why: "score", "churn", "need", "tiers" (cut-offs of the default policy
         stay). Each is logged as a warning too.
-    tiers_, strategy_ : the policies in use
+    tiers_, strategy_, exit_rules_, signal_rules_ : the policies and rules in use
     reference_ : ReferencePopulation or None
         The percentiles of the training dates.
+    signal_reference_ : SignalReference or None
+        The peers of the early-warning signals at the last date of training.
     as_of_ : DatetimeIndex
         The dates of training.
     rate_history_ : DataFrame
@@ -107,6 +123,8 @@ class ClientModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         need: FinancingNeedForecaster | None = None,
         tiers: TierPolicy | None = None,
         strategy: ServiceStrategy | None = None,
+        exit_rules: ExitRules | None = None,
+        signal_rules: SignalRules | None = None,
         horizons: Sequence[int] | None = None,
         lead: int = 1,
         n_jobs: int | None = None,
@@ -118,12 +136,15 @@ class ClientModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         self.need = need
         self.tiers = tiers
         self.strategy = strategy
+        self.exit_rules = exit_rules
+        self.signal_rules = signal_rules
         self.horizons = horizons
         self.lead = lead
         self.n_jobs = n_jobs
         self.random_state = random_state
 
     reference_: ReferencePopulation | None
+    signal_reference_: SignalReference | None
 
     # ---------------------------------------------------------------- learning
 
@@ -153,11 +174,19 @@ class ClientModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         reference = build_reference(accepted, self.schema_, dates)
         X = build_features(accepted, self.schema_, list(dates), reference=reference)
         outcomes = build_labels(
-            accepted, self.schema_, list(dates), horizon=max(self.horizons_), lead=self.lead
+            accepted,
+            self.schema_,
+            list(dates),
+            horizon=max(self.horizons_),
+            lead=self.lead,
+            rules=self.exit_rules_,
         )
         context = build_context(accepted, self.schema_, list(dates))
         self.fit_features(X, outcomes, context=context)
         self.reference_ = reference
+        self.signal_reference_ = build_signal_reference(
+            accepted, self.schema_, dates.max(), self.signal_rules_
+        )
         return self
 
     def training_dates(self, tables: Mapping[str, pd.DataFrame]) -> pd.DatetimeIndex:
@@ -201,7 +230,7 @@ class ClientModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         self.pillars_ = {name: own.get(name, pillar_of(name)) for name in X.columns}
         self.skipped_: dict[str, str] = {}
         self._fit_heads(X, outcomes)
-        self.reference_ = None
+        self.reference_ = self.signal_reference_ = None
         self.as_of_ = dates_of(X.index)
         self.strategy_ = self.strategy or ServiceStrategy.default()
         self.tiers_ = self.tiers or TierPolicy.default()
@@ -214,7 +243,8 @@ class ClientModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
             period=self.schema_.period,
             churn_causes=self.schema_.churn_causes,
         )
-        self.model_version_ = digest(self._content())[:12]
+        self.model_version_ = digest(content_of(self))[:12]
+        self._average_service()
         for part, reason in self.skipped_.items():
             _log.warning("%s not learned: %s", part, reason)
         return self
@@ -223,6 +253,8 @@ class ClientModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         """Check the settings, and fill in what was left to the defaults."""
         check_settings(self.get_params(deep=False))
         self.schema_ = self.schema or ClientSchema.default()
+        self.exit_rules_ = self.exit_rules or ExitRules()
+        self.signal_rules_ = self.signal_rules or SignalRules()
         horizons = self.horizons if self.horizons is not None else _HORIZONS[self.schema_.period]
         self.horizons_ = tuple(sorted({int(horizon) for horizon in horizons}))
 
@@ -244,7 +276,7 @@ class ClientModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         """Set the default cut-offs to the book's quantiles at the last date of training."""
         last = self.as_of_.max() if len(self.as_of_) else None
         rows = X.index.get_level_values(-1) == last if last is not None else np.ones(len(X), dtype=bool)
-        facts = self._facts(X[rows], context[rows])
+        facts = tier_facts(self._heads(), X[rows], context[rows], *self._shown())
         policy = TierPolicy.default()
         scores = policy.score(facts).nunique()
         if scores <= len(policy.cutoffs):
@@ -264,6 +296,8 @@ class ClientModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         previous: pd.DataFrame | None = None,
         *,
         reference: ReferencePopulation | None = None,
+        signal_reference: SignalReference | None = None,
+        signals: bool = True,
     ) -> Assessment:
         """Assess every client of the population at one date.
 
@@ -278,6 +312,12 @@ class ClientModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         reference : ReferencePopulation, optional
             The whole book's percentiles, for a chunk or one client; None makes them from `tables`, which
             then must be the whole book.
+        signal_reference : SignalReference, optional
+            The same for the peers of the early-warning signals; None makes them from `tables`, or, where
+            `reference` says that these are a part of the book, takes ``signal_reference_``.
+        signals : bool, default True
+            Whether to build the early-warning signals, one row a client and signal; without them no client
+            is on watch because of them.
 
         Returns
         -------
@@ -293,10 +333,20 @@ class ClientModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         warn_if_stale(accepted, self.schema_, dates[0])
         X = build_features(accepted, self.schema_, when, reference=reference)
         context = build_context(accepted, self.schema_, when)
-        silent = silent_state(accepted, self.schema_, dates[0])
-        context["silent"] = silent.reindex(context.index.get_level_values(0)).fillna(value=False).to_numpy()
+        ids = context.index.get_level_values(0)
+        state = exit_state(accepted, self.schema_, dates[0], self.exit_rules_)
+        context["exit_state"] = state.reindex(ids).to_numpy()
+        if reference is not None and signal_reference is None:
+            signal_reference = peers_for_part(self.signal_reference_, dates[0])
+            signals = signals and signal_reference is not None
+        found = None
+        if signals:
+            found = build_signals(
+                accepted, self.schema_, when, self.signal_rules_, reference=signal_reference
+            )
+            context = context.join(warning_columns(found, self.signal_rules_, ids).set_axis(context.index))
         result = self.assess_features(X, context=context, previous=previous)
-        return Assessment(table=result.table, rejects=report.rejects, rates=result.rates)
+        return replace(result, rejects=report.rejects, signals=found)
 
     def assess_features(
         self,
@@ -312,7 +362,9 @@ class ClientModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
             The features of training, by name, indexed by client_id or (client_id, as_of).
         context : DataFrame, optional
             On X's index, as from `build_context`; without it there is no tier and no plan, since size is
-            not known. A column ``silent`` marks clients in silent run-off.
+            not known. A column ``exit_state`` holds the cause by which a client is gone by a rule, as from
+            `clientscore.labels.exit_state` (or ``silent``: whether it is in silent run-off); the columns
+            ``credit_signal_state`` and ``attrition_signal_state`` its early warning.
         previous : DataFrame, optional
             Tiers of the last two runs: client_id, as_of, tier.
 
@@ -325,7 +377,7 @@ class ClientModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         check_feature_table(X)
         check_previous(previous)
         context = pd.DataFrame(index=X.index) if context is None else context
-        facts = self._facts(X, context)
+        facts, drivers = client_facts(self._heads(), self._average_service(), X, context, *self._shown())
         tiers = self.tiers_.assign(facts, previous=previous)
         frame = pd.concat([facts, tiers], axis=1)
         plan = self.strategy_.recommend(frame)
@@ -341,7 +393,7 @@ class ClientModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
             period=self.schema_.period,
             step_periods=STEP_PERIODS[self.schema_.period],
         )
-        return Assessment(table=table, rates=rates)
+        return Assessment(table=table, rates=rates, drivers=drivers, signal_rules=self.signal_rules_)
 
     def assess_one(
         self,
@@ -356,16 +408,17 @@ class ClientModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         features : mapping of str to float, str or None
             The features of training, by name; None or NaN where missing. Other keys are ignored.
         context : mapping, optional
-            Values as in a row of `build_context`, and ``client_id``, ``as_of`` and ``silent`` where known;
-            without it there is no tier and no plan, since size is not known.
+            Values as in a row of `build_context`, and ``client_id``, ``as_of``, ``exit_state`` and the early
+            warning where known, see `assess_features`; without it there is no tier and no plan, since size
+            is not known.
         previous : sequence of mapping, optional
             The client's last two runs: as_of, tier.
 
         Returns
         -------
         dict
-            The client's row of `assess_features` as in `Assessment.client`: the columns of an assessment,
-            dates as text, None where missing.
+            The client's row of `assess_features`: the columns of an assessment, dates as text, None where
+            missing.
 
         Raises
         ------
@@ -384,67 +437,37 @@ class ClientModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         ('C1', '2026-01-01', 'interest_cover', 'not evaluated: size_amount, value missing')
         """
         check_is_fitted(self, "model_version_")
-        period = self.schema_.period
-        heads = (self.scorer_, self.churn_, self.need_)
-        shown = shown_horizons(self.horizons_, period)
         own = mapping_of("features", features)
         about = {} if context is None else mapping_of("context", context)
         runs = runs_of(previous)
-        facts = facts_of_one(heads, own, about, shown, period)
+        facts = facts_of_one(self._heads(), self._average_service(), own, about, *self._shown())
         facts |= self.tiers_.assign_one(facts, runs)
         facts |= self.strategy_.recommend_one(facts)
         facts["tier_previous"] = last_tier_of(runs)
         facts |= {"currency": self.schema_.currency, "model_version": self.model_version_}
         return conform_one(facts)
 
-    def _facts(self, X: pd.DataFrame, context: pd.DataFrame) -> pd.DataFrame:
-        """Return ids, context, the heads' answers and the client's value, one row a client."""
-        check_on_index("context", context, X)
-        shown = shown_horizons(self.horizons_, self.schema_.period)
-        silent = silent_flags(context)
-        frame = pd.concat(
-            [
-                context.drop(columns="silent", errors="ignore"),
-                score_columns(self.scorer_, X),
-                churn_columns(self.churn_, X, silent, shown),
-                need_columns(self.need_, X, shown, self.schema_.period),
-            ],
-            axis=1,
-        )
-        frame["client_id"] = X.index.get_level_values(0).astype("str")
-        frame["as_of"] = X.index.get_level_values(1) if X.index.nlevels > 1 else pd.NaT
-        for name in {"pd", "size_amount"} - set(frame):
-            frame[name] = np.nan  # not known: the tier says so, and is not evaluated
-        frame[["value", "value_basis"]] = client_value(frame)[["value", "value_basis"]]
-        return frame
+    def _heads(self) -> Heads:
+        return self.scorer_, self.churn_, self.need_
+
+    def _shown(self) -> tuple[dict[int, int], str]:
+        """Return the horizons shown by their months, and the period."""
+        return shown_horizons(self.horizons_, self.schema_.period), self.schema_.period
+
+    def _average_service(self) -> CompetingHazard | None:
+        """Return the hazards at average service, made once for each churn model."""
+        made_of, made = getattr(self, "_at_average", (None, None))
+        if made_of is not self.churn_:
+            made = None if self.churn_ is None else self.churn_.average_service()
+            self._at_average = (self.churn_, made)
+        return made
 
     # ---------------------------------------------------------------- state
-
-    def _content(self) -> dict[str, Any]:
-        """Return what determines the model's answers."""
-        heads = {"scorer": self.scorer_, "churn": self.churn_, "need": self.need_}
-        return {
-            "schema": self.schema_.to_dict(),
-            "horizons": list(self.horizons_),
-            "lead": int(self.lead),
-            "features": [str(name) for name in self.feature_names_in_],
-            "pillars": self.pillars_,
-            "heads": {name: None if head is None else head.to_state() for name, head in heads.items()},
-            "tiers": self.tiers_.to_state(),
-            "strategy": self.strategy_.to_state(),
-        }
 
     def to_state(self) -> dict[str, Any]:
         """Return the fitted model as plain data, see ``clientscore.bundle``."""
         check_is_fitted(self, "model_version_")
-        return {
-            **self._content(),
-            "as_of": [f"{date:%Y-%m-%d}" for date in self.as_of_],
-            "reference": None if self.reference_ is None else self.reference_.to_state(),
-            "rate_history": _history_state(self.rate_history_),
-            "skipped": self.skipped_,
-            "model_version": self.model_version_,
-        }
+        return state_of(self)
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> ClientModel:
@@ -453,36 +476,9 @@ class ClientModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         Parameters
         ----------
         state : dict
-            What `to_state` returned.
+            What `to_state` returned; exit and signal rules that an older one does not hold are the defaults.
         """
-        schema = ClientSchema.from_dict(state["schema"])
-        tiers = TierPolicy.from_state(state["tiers"])
-        strategy = ServiceStrategy.from_state(state["strategy"])
-        model = cls(
-            schema=schema,
-            tiers=tiers,
-            strategy=strategy,
-            horizons=tuple(state["horizons"]),
-            lead=state["lead"],
-        )
-        kinds: dict[str, Any] = {"scorer": ClientScorer, "churn": ChurnModel, "need": FinancingNeedForecaster}
-        for name, kind in kinds.items():
-            head = state["heads"][name]
-            setattr(model, f"{name}_", None if head is None else kind.from_state(head))
-        model.schema_, model.tiers_, model.strategy_ = schema, tiers, strategy
-        model.horizons_ = tuple(state["horizons"])
-        model.feature_names_in_ = np.asarray(state["features"], dtype=object)
-        model.pillars_ = dict(state["pillars"])
-        model.skipped_ = dict(state.get("skipped", {}))
-        model.as_of_ = pd.DatetimeIndex(state["as_of"])
-        reference = state["reference"]
-        model.reference_ = None if reference is None else ReferencePopulation.from_state(reference)
-        model.rate_history_ = pd.DataFrame(state["rate_history"])
-        model.rate_history_["as_of"] = pd.to_datetime(model.rate_history_["as_of"])
-        model.model_version_ = state["model_version"]
+        model = cls(**settings_of(state))
+        restore(model, state)
+        model._average_service()
         return model
-
-
-def _history_state(history: pd.DataFrame) -> dict[str, list[Any]]:
-    as_text = history.assign(as_of=[f"{date:%Y-%m-%d}" for date in history["as_of"]])
-    return {str(name): values.tolist() for name, values in as_text.items()}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from clientscore._words import SILENT
+from clientscore._words import PERIOD_MONTHS, SILENT
 from clientscore.exceptions import DataError
 from clientscore.value import client_value_one
 
@@ -20,14 +20,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from clientscore.churn import ChurnModel
+    from clientscore.hazard import CompetingHazard
     from clientscore.need import FinancingNeedForecaster
     from clientscore.scoring import ClientScorer
 
-_OWN = ("client_id", "as_of", "silent")
+_OWN = ("client_id", "as_of", "silent", "exit_state")
 
 
 def facts_of_one(
     heads: tuple[ClientScorer | None, ChurnModel | None, FinancingNeedForecaster | None],
+    usual: CompetingHazard | None,
     features: Mapping[str, Any],
     context: Mapping[str, Any],
     shown: Mapping[int, int],
@@ -36,10 +38,10 @@ def facts_of_one(
     """Return id, context, the heads' answers and the client's value; what is missing is None."""
     scorer, churn, need = heads
     day = _day(_known(context.get("as_of")))
-    silent = _flag(context.get("silent"))
+    gone = _exit_state(context)
     facts = {str(name): _known(value) for name, value in context.items() if name not in _OWN}
     facts |= _score(scorer, features)
-    facts |= _churn(churn, features, shown, silent=silent)
+    facts |= _churn(churn, usual, features, gone, shown, period)
     facts |= _need(need, features, day, shown, period)
     facts |= {"client_id": _known(context.get("client_id")), "as_of": day}
     facts = {"pd": None, "size_amount": None} | facts  # not known: the tier says so, and is not evaluated
@@ -71,16 +73,27 @@ def _score(scorer: ClientScorer | None, features: Mapping[str, Any]) -> dict[str
 
 
 def _churn(
-    churn: ChurnModel | None, features: Mapping[str, Any], shown: Mapping[int, int], *, silent: bool
+    churn: ChurnModel | None,
+    usual: CompetingHazard | None,
+    features: Mapping[str, Any],
+    gone: str | None,
+    shown: Mapping[int, int],
+    period: str,
 ) -> dict[str, Any]:
     if churn is None:
         return {}
     one = churn.predict_one(features, n=N_DRIVERS)
     risk = {f"churn_{months}m": one["churn"][horizon] for months, horizon in shown.items()}
     drivers = _numbered("churn_driver", one["drivers"], N_DRIVERS)
-    if silent:
-        return dict.fromkeys([*risk, *drivers]) | {"churn_cause": SILENT}
-    return risk | drivers | {"churn_cause": one["cause"]}
+    if gone is not None:
+        return {"churn_cause": gone}
+    facts = risk | drivers | {"churn_cause": one["cause"]}
+    facts["churn_lifetime_months"] = one["lifetime"] * PERIOD_MONTHS[period]
+    if usual is not None:
+        last = max(churn.horizons)
+        base = usual.predict_one(features, [last]).incidence[0, np.isin(churn.causes_, churn.churn_causes_)]
+        facts["churn_service_share"] = (one["churn"][last] - float(base.sum())) / one["churn"][last]
+    return facts
 
 
 def _need(
@@ -105,6 +118,14 @@ def _known(value: Any) -> Any:
     """Return a value, or None for any mark of a missing one."""
     missing = value is None or value is pd.NA or value != value  # noqa: PLR0124 -- NaN and NaT
     return None if missing else value
+
+
+def _exit_state(context: Mapping[str, Any]) -> str | None:
+    """Return the cause by which the client is gone by a rule, None where it is not."""
+    state, silent = _known(context.get("exit_state")), _flag(context.get("silent"))
+    if state is not None and not isinstance(state, str):
+        raise DataError(f"exit_state must be a cause as text or missing; got {state!r}.")
+    return state if state is not None else SILENT if silent else None
 
 
 def _flag(value: Any) -> bool:

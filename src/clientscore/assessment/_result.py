@@ -9,7 +9,11 @@ import pandas as pd
 
 from clientscore._checks import check_integer, did_you_mean
 from clientscore._files import replacing
+from clientscore.catalogue import in_words
 from clientscore.exceptions import InvalidParameterError
+from clientscore.signals import SignalRules
+
+from ._warning import alarms_in_words, count_alarms
 
 if TYPE_CHECKING:
     import os
@@ -28,29 +32,51 @@ class Assessment:
         assessment was made from a feature table.
     rates : DataFrame, optional
         Forecast rates of the whole book with their intervals: rate, predicted, lower, upper, n.
+    signals : DataFrame, optional
+        The early-warning signals, one row a client and signal, as from `clientscore.signals.build_signals`;
+        None where the assessment was made without tables.
+    drivers : DataFrame, optional
+        What raises each client's risk of leaving, one row a client and driver: client_id, rank, code, text,
+        value, log_odds, share, sentence, see `ChurnModel.explain`.
+    signal_rules : SignalRules, optional
+        The rules that know the words of the signals; None takes the defaults.
 
     Notes
     -----
     Amounts are in the currency and unit of the schema; ``pd``, ``churn_*`` and ``need_probability_*`` are
-    fractions in [0, 1]; ``churn_*`` and ``need_*`` count from the end of the lead gap. A client in silent
-    run-off has missing ``churn_*`` and the cause "silent_attrition".
+    fractions in [0, 1]; ``churn_*`` and ``need_*`` count from the end of the lead gap. A client that is gone
+    by a rule (in silent run-off, or six months without business) has missing ``churn_*``, and
+    ``churn_cause`` says by which. ``churn_lifetime_months`` is the mean of the months to the exit, cut at
+    the longest horizon; ``churn_service_share`` the fraction of the client's churn risk that comes from
+    service being other than average, negative where service keeps risk away.
     """
 
     table: pd.DataFrame
     rejects: pd.DataFrame = field(default_factory=pd.DataFrame)
     rates: pd.DataFrame = field(default_factory=pd.DataFrame)
+    signals: pd.DataFrame | None = None
+    drivers: pd.DataFrame = field(default_factory=pd.DataFrame)
+    signal_rules: SignalRules | None = None
 
     def frame(self) -> pd.DataFrame:
         """Return one row a client, always with all columns."""
         return self.table.copy()
 
     def client(self, client_id: str) -> dict[str, Any]:
-        """Return one client's row as a dict; missing values are None.
+        """Return one client's row, drivers and alarms as a dict; missing values are None.
 
         Parameters
         ----------
         client_id : str
             The client.
+
+        Returns
+        -------
+        dict
+            The columns of `frame`; ``churn_drivers``, a dict for each driver: code, en and zh (its words),
+            value, log_odds, share (of all that raises the risk) and sentence; and ``signals``, a dict for
+            each signal in alarm: signal, side, en, zh, value, own_history, peer_percentile, peer_group. None
+            where no signals were built.
 
         Raises
         ------
@@ -63,7 +89,26 @@ class Assessment:
             raise InvalidParameterError(
                 f"client_id must be one of the {len(self.table):,} assessed clients; got {client_id!r}.{hint}"
             )
-        return _plain(rows.iloc[-1].to_dict())
+        row = _plain(rows.iloc[-1].to_dict())
+        return row | {"churn_drivers": self._drivers_of(client_id), "signals": self._alarms_of(client_id)}
+
+    def _drivers_of(self, client_id: str) -> list[dict[str, Any]]:
+        if self.drivers.empty:
+            return []
+        mine = self.drivers.loc[self.drivers["client_id"] == client_id].to_dict("records")
+        return [
+            {"code": row["code"], "en": in_words(row["code"]), "zh": in_words(row["code"], "zh")}
+            | _plain({name: row[name] for name in ("value", "log_odds", "share", "sentence")})
+            for row in mine
+        ]
+
+    def _alarms_of(self, client_id: str) -> list[dict[str, Any]] | None:
+        if self.signals is None:
+            return None
+        return [_plain(row) for row in alarms_in_words(self.signals, self._rules(), client_id)]
+
+    def _rules(self) -> SignalRules:
+        return SignalRules() if self.signal_rules is None else self.signal_rules
 
     def summary(self) -> pd.DataFrame:
         """Return the book by tier: clients, mean PD, churn, need and value.
@@ -106,6 +151,36 @@ class Assessment:
         columns = ["client_id", "industry", "tier", "watch", "action_value", "actions", "strategy_reason"]
         ranked = self.table.dropna(subset=["action_value"]).nlargest(n, "action_value")
         return ranked[columns].reset_index(drop=True)
+
+    def early_warning(self) -> pd.DataFrame:
+        """Return how many clients are green, amber and red on each side of early warning.
+
+        Returns
+        -------
+        DataFrame
+            Indexed by side ("credit", "attrition"): green, amber, red, not_evaluated. Empty where no client's
+            signals are known.
+        """
+        columns = ["green", "amber", "red", "not_evaluated"]
+        states = {side: self.table[f"{side}_signal_state"] for side in ("credit", "attrition")}
+        rows = {
+            side: state.fillna("not_evaluated").value_counts().reindex(columns, fill_value=0)
+            for side, state in states.items()
+            if state.notna().any()
+        }
+        table = pd.DataFrame.from_dict(rows, orient="index", columns=columns, dtype="int64")
+        return table.rename_axis("side")
+
+    def alarms(self) -> pd.DataFrame:
+        """Return the signals in alarm, the most frequent first, in words.
+
+        Returns
+        -------
+        DataFrame
+            One row a signal: signal, side, family, clients (in alarm), en, zh. Empty where no signals were
+            built.
+        """
+        return count_alarms(self.signals, self._rules())
 
     def to_dict(self) -> dict[str, Any]:
         """Return the assessment as plain lists and dicts, ready for JSON."""

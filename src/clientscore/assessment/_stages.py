@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
-from clientscore._words import PERIOD_MONTHS, SILENT
+from clientscore._words import PERIOD_MONTHS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from clientscore.churn import ChurnModel
+    from clientscore.hazard import CompetingHazard
     from clientscore.need import FinancingNeedForecaster
     from clientscore.scoring import ClientScorer
 
 N_REASONS, N_DRIVERS = 4, 3
+DRIVER_COLUMNS = ["client_id", "rank", "code", "text", "value", "log_odds", "share", "sentence"]
 _SHOWN_MONTHS = (3, 6, 12)
 
 
@@ -38,12 +41,21 @@ def score_columns(scorer: ClientScorer | None, X: pd.DataFrame) -> pd.DataFrame:
 
 
 def churn_columns(
-    churn: ChurnModel | None, X: pd.DataFrame, silent: pd.Series, shown: dict[int, int]
-) -> pd.DataFrame:
-    """Return churn by horizon, its likeliest cause and its drivers; missing for clients in silent run-off."""
+    churn: ChurnModel | None,
+    usual: CompetingHazard | None,
+    X: pd.DataFrame,
+    gone: pd.Series,
+    shown: Mapping[int, int],
+    period: str,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return churn by horizon, its cause, drivers, lifetime and part of service; and the drivers in full.
+
+    `usual` are the hazards at average service. For clients who are gone by a rule the cause says by which,
+    and all else is missing. The second frame has one line a client and driver, see `ChurnModel.explain`.
+    """
     columns = pd.DataFrame(index=X.index)
     if churn is None:
-        return columns
+        return columns, pd.DataFrame(columns=DRIVER_COLUMNS)
     incidence = churn.predict_cumulative_incidence(X)
     causes = list(churn.churn_causes_)
     for months, horizon in shown.items():
@@ -52,12 +64,25 @@ def churn_columns(
     longest = incidence.loc[:, [(cause, last) for cause in causes]]
     likeliest = longest.droplevel(1, axis=1).idxmax(axis=1) if len(X) else pd.Series(index=X.index)
     columns["churn_cause"] = likeliest.astype("str")
-    drivers = churn.drivers(X, n=N_DRIVERS)
-    drivers.columns = [f"churn_driver_{i + 1}" for i in range(drivers.shape[1])]
-    columns = columns.join(drivers)
-    columns = columns.mask(silent)
-    columns["churn_cause"] = columns["churn_cause"].where(~silent, SILENT)
-    return columns
+    explained = churn.explain(X[gone.isna()], n=N_DRIVERS)
+    columns = columns.join(_named_drivers(explained, X.index))
+    columns["churn_lifetime_months"] = churn.lifetime(X) * PERIOD_MONTHS[period]
+    if usual is not None:
+        risk = longest.sum(axis=1)
+        base = usual.predict_incidence(X, [last])[:, 0, np.isin(churn.causes_, causes)].sum(axis=1)
+        columns["churn_service_share"] = (risk - base) / risk
+    columns = columns.where(gone.isna())
+    columns["churn_cause"] = columns["churn_cause"].fillna(gone)
+    ids = pd.Series(explained.index.get_level_values(0).astype("str"), index=explained.index)
+    return columns, explained.assign(client_id=ids)[DRIVER_COLUMNS].reset_index(drop=True)
+
+
+def _named_drivers(explained: pd.DataFrame, index: pd.Index) -> pd.DataFrame:
+    """Return the names of the drivers side by side, missing where there are fewer."""
+    names = np.full((len(index), N_DRIVERS), None, dtype=object)
+    names[index.get_indexer(explained.index), explained["rank"].to_numpy() - 1] = explained["code"]
+    columns = [f"churn_driver_{rank}" for rank in range(1, N_DRIVERS + 1)]
+    return pd.DataFrame(names, index=index, columns=columns, dtype="str")
 
 
 def need_names(shown: Mapping[int, int], period: str) -> dict[str, str]:
@@ -78,7 +103,7 @@ def need_names(shown: Mapping[int, int], period: str) -> dict[str, str]:
 
 
 def need_columns(
-    need: FinancingNeedForecaster | None, X: pd.DataFrame, shown: dict[int, int], period: str
+    need: FinancingNeedForecaster | None, X: pd.DataFrame, shown: Mapping[int, int], period: str
 ) -> pd.DataFrame:
     """Return the need forecast under the names of an assessment."""
     if need is None:

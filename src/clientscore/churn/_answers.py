@@ -236,6 +236,22 @@ class ChurnAnswers:
         frame.attrs["features"] = list(names)
         return frame
 
+    def average_service(self) -> CompetingHazard | None:
+        """Return the hazards of the same clients whose service is worth the average of the training book.
+
+        What `service_share` compares with, ready for one client after the other.
+
+        Returns
+        -------
+        CompetingHazard or None
+            None where the model has no feature of service, or no card to read its part off.
+        """
+        self._check_fitted()
+        learned = self.hazard_.card_ is not None or set(self.hazard_.constant_causes_) == set(self.causes_)
+        return (
+            at_average(self.hazard_, self.service_features_) if learned and self.service_features_ else None
+        )
+
     def what_if(self, X: pd.DataFrame, changes: Mapping[str, Any], cause: str | None = None) -> pd.DataFrame:
         """Return the risk before and after a change of drivers, by scoring the changed clients anew.
 

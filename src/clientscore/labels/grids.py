@@ -11,6 +11,8 @@ import pandas as pd
 from clientscore.timeline import known_at
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     Numbers = NDArray[np.float64]
@@ -27,6 +29,7 @@ __all__ = [
     "spells_between",
     "statements_of",
     "trailing_mean",
+    "trailing_means",
 ]
 
 _US = "datetime64[us]"
@@ -145,13 +148,19 @@ class MonthGrid:
 
 def trailing_mean(grid: Numbers, months: int, min_share: float) -> Numbers:
     """Return the mean of the last months of each row and column, missing where too few are there."""
+    return trailing_means(grid, months, (min_share,))[0]
+
+
+def trailing_means(grid: Numbers, months: int, min_shares: Sequence[float]) -> list[Numbers]:
+    """Return trailing means for several shares of months that must be there, at little more than one."""
     there = ~np.isnan(grid)
     total = np.cumsum(np.where(there, grid, 0.0), axis=0)
-    count = np.cumsum(there, axis=0)
+    count = np.cumsum(there, axis=0, dtype=np.int32)
     total[months:] -= total[:-months].copy()
     count[months:] -= count[:-months].copy()
-    enough = count >= max(1, int(np.ceil(min_share * months)))
-    return np.asarray(np.divide(total, count, out=np.full_like(total, np.nan), where=enough))
+    most = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+    least = [max(1, int(np.ceil(share * months))) for share in min_shares]
+    return [most if fewest == 1 else np.where(count >= fewest, most, np.nan) for fewest in least]
 
 
 def quotient(above: Numbers, below: Numbers) -> Numbers:

@@ -175,7 +175,8 @@ class _Outcomes:
         """Put the events and spells of a book in order."""
         clients = pd.Index(book["clients"]["client_id"].unique())
         events = book.get("events", _no_events())
-        known = events["client_id"].isin(clients) & events["date"].notna()
+        owner = clients.get_indexer(pd.Index(events["client_id"]))  # much faster than isin on text
+        known = (owner >= 0) & events["date"].notna()
         exits = events[known & events["event"].isin(list(schema.exit_events))]
         exits = _first_exits(exits, schema)
         place = clients.get_indexer(exits["client_id"])
@@ -186,13 +187,13 @@ class _Outcomes:
         exit_bad = np.zeros(len(clients), dtype=bool)
         exit_bad[place] = exits["event"].isin(schema.default_events).to_numpy()
         draws = events[known & events["event"].isin(schema.drawing_events)]
-        draw_client = clients.get_indexer(draws["client_id"])
+        draw_client = owner[(known & events["event"].isin(schema.drawing_events)).to_numpy()]
         order = np.lexsort((draws["date"].to_numpy(), draw_client))
         amount = draws["amount"].to_numpy() if "amount" in draws else np.full(len(draws), np.nan)
         product = draws["product"].to_numpy(dtype=object) if "product" in draws else np.full(len(draws), None)
         spells = exit_spells(book, schema, rules)
-        spells = spells[spells["client_id"].isin(clients)]
-        spell_client = clients.get_indexer(spells["client_id"])
+        spell_client = clients.get_indexer(pd.Index(spells["client_id"]))
+        spells, spell_client = spells[spell_client >= 0], spell_client[spell_client >= 0]
         soft = (spells["cause"] != hard_cause(schema)).to_numpy()  # of one day a hard exit comes first
         spell_order = np.lexsort((soft, spells["start"].to_numpy(), spell_client))
         return cls(

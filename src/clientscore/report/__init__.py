@@ -33,15 +33,17 @@ def portfolio(
 ) -> Path:
     """Write the portfolio report: one HTML page about a whole book.
 
-    It shows the book in figures, the tiers, the grades, who may leave and what that would cost, the expected
-    financing need by month and product, the clients to call first and why, and the service plan. What a
+    It shows the book in figures, the tiers, the grades, who may leave, why and what that would cost, early
+    warning, the expected financing need by month and product, the clients to call first and why, and the
+    service plan. What a
     frame lacks is left out, and the page says so.
 
     Parameters
     ----------
     result : Assessment or DataFrame
         Anything with a method ``frame()``, or a frame, in the columns of an assessment. A ``rates`` frame of
-        the result (forecast rates with their intervals) is shown where present.
+        the result (forecast rates with their intervals) and its ``alarms()`` (signals in words with the
+        number of clients) are shown where present.
     path : path-like
         The file to write; an old one is replaced only by a complete new one.
     figures : DataFrame, default None
@@ -68,7 +70,7 @@ def portfolio(
             "report.portfolio needs jinja2, which is not installed. Run: pip install 'clientscore[report]'."
         ) from error
     frame = _frame(result)
-    rates = getattr(result, "rates", None)
+    rates, alarms = getattr(result, "rates", None), getattr(result, "alarms", None)
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -76,7 +78,7 @@ def portfolio(
     source = resources.files(__package__).joinpath("portfolio.html.j2").read_text(encoding="utf-8")
     page = environment.from_string(source).render(
         title=title,
-        facts=book_facts(frame),
+        facts=book_facts(frame, alarms() if callable(alarms) else None),
         figures=figure_table(figures),
         rates=figure_table(rates if isinstance(rates, pd.DataFrame) else None),
     )

@@ -7,16 +7,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from clientscore.catalogue import in_words
+
 from ._charts import FULL, HALF, scatter, stacked_bars
+from ._columns import has, numbers, text, words
 from ._tables import NOTHING, compact, count, is_known, percent
+from ._warning import early_warning
 
 TIER_COLORS = {"A": "#0f4c81", "B": "#3d8fc6", "C": "#a9bccb", "not evaluated": "#d9a441"}
 _PALETTE = ("#0f4c81", "#3d8fc6", "#7fb285", "#d9a441", "#b5654a", "#a9bccb")
 _MAX_POINTS = 1500
 _CALLS = 10
+_FELT = 0.005  # part of service that is worth a word
 
 
-def book_facts(frame: pd.DataFrame) -> dict[str, Any]:
+def book_facts(frame: pd.DataFrame, alarms: pd.DataFrame | None = None) -> dict[str, Any]:
     """Return the facts of every section; a section without its columns is None."""
     return {
         "head": _head(frame),
@@ -24,6 +29,7 @@ def book_facts(frame: pd.DataFrame) -> dict[str, Any]:
         "grades": _grades(frame),
         "churn": _churn(frame),
         "drivers": _drivers(frame),
+        "warning": early_warning(frame, alarms),
         "need": _need(frame),
         "calls": _calls(frame),
         "layers": _layers(frame),
@@ -39,37 +45,19 @@ _EXPECTED = (
 )
 
 
-def _numbers(frame: pd.DataFrame, name: str) -> pd.Series:
-    """Return a column as numbers, all missing where it is absent."""
-    if name not in frame.columns:
-        return pd.Series(np.nan, index=frame.index)
-    return pd.to_numeric(frame[name], errors="coerce").astype("float64")
-
-
-def _words(frame: pd.DataFrame, name: str, missing: str) -> pd.Series:
-    """Return a column as text, missing values named."""
-    if name not in frame.columns:
-        return pd.Series(missing, index=frame.index, dtype="str")
-    return frame[name].astype("str").fillna(missing)
-
-
-def _has(frame: pd.DataFrame, *names: str) -> bool:
-    return all(name in frame.columns and frame[name].notna().any() for name in names)
-
-
 def _total(frame: pd.DataFrame, name: str) -> float:
-    values = _numbers(frame, name)
+    values = numbers(frame, name)
     return float(values.sum()) if values.notna().any() else float("nan")
 
 
 def _head(frame: pd.DataFrame) -> dict[str, Any]:
     dates = pd.to_datetime(frame["as_of"]).dropna() if "as_of" in frame.columns else pd.Series(dtype="object")
-    watch = _numbers(frame, "watch") if "watch" in frame.columns else pd.Series(dtype="float64")
+    watch = numbers(frame, "watch") if "watch" in frame.columns else pd.Series(dtype="float64")
     facts = [
         ("clients", count(len(frame))),
         ("total size", compact(_total(frame, "size_amount"))),
-        ("mean 12-month PD", percent(_numbers(frame, "pd").mean(), 2)),
-        ("expected to leave in 12 months", count(_numbers(frame, "churn_12m").sum(min_count=1))),
+        ("mean 12-month PD", percent(numbers(frame, "pd").mean(), 2)),
+        ("expected to leave in 12 months", count(numbers(frame, "churn_12m").sum(min_count=1))),
         ("expected financing need", compact(_total(frame, "need_amount_expected"))),
         ("yearly client value", compact(_total(frame, "value"))),
         ("on watch", count(watch.sum(min_count=1))),
@@ -87,9 +75,9 @@ def _head(frame: pd.DataFrame) -> dict[str, Any]:
 
 
 def _tiers(frame: pd.DataFrame) -> list[dict[str, Any]] | None:
-    if not _has(frame, "tier"):
+    if not has(frame, "tier"):
         return None
-    tiers = _words(frame, "tier", "not evaluated")
+    tiers = words(frame, "tier", "not evaluated")
     order = [name for name in TIER_COLORS if (tiers == name).any()]
     order += sorted(set(tiers) - set(order))
     groups = [(name, frame[tiers == name]) for name in order] + [("all", frame)]
@@ -101,12 +89,12 @@ def _tiers(frame: pd.DataFrame) -> list[dict[str, Any]] | None:
                 count(len(part)),
                 percent(len(part) / len(frame)),
                 compact(_total(part, "size_amount")),
-                percent(_numbers(part, "pd").mean(), 2),
-                percent(_numbers(part, "churn_12m").mean()),
-                percent(_numbers(part, "need_probability_12m").mean()),
+                percent(numbers(part, "pd").mean(), 2),
+                percent(numbers(part, "churn_12m").mean()),
+                percent(numbers(part, "need_probability_12m").mean()),
                 compact(_total(part, "need_amount_expected")),
                 compact(_total(part, "value")),
-                count(_numbers(part, "watch").sum(min_count=1)),
+                count(numbers(part, "watch").sum(min_count=1)),
             ],
         }
         for name, part in groups
@@ -120,12 +108,12 @@ def _grade_order(grade: str) -> tuple[int, float, str]:
 
 
 def _grades(frame: pd.DataFrame) -> dict[str, Any] | None:
-    if not _has(frame, "grade"):
+    if not has(frame, "grade"):
         return None
     grades = frame["grade"].dropna().astype("str")
     order = sorted(grades.unique(), key=_grade_order)
-    missing = "not evaluated" if _has(frame, "tier") else "clients"
-    tiers = _words(frame, "tier", missing).loc[grades.index]
+    missing = "not evaluated" if has(frame, "tier") else "clients"
+    tiers = words(frame, "tier", missing).loc[grades.index]
     table = pd.crosstab(tiers, grades).reindex(columns=order, fill_value=0)
     colors = dict.fromkeys(table.index, "#999") | TIER_COLORS | {"clients": "#3d8fc6"}
     series = {name: table.loc[name].tolist() for name in colors if name in table.index}
@@ -134,9 +122,9 @@ def _grades(frame: pd.DataFrame) -> dict[str, Any] | None:
 
 def _churn(frame: pd.DataFrame) -> dict[str, Any] | None:
     """Draw attrition against value; the clients top right are those to keep."""
-    if not _has(frame, "churn_12m", "value"):
+    if not has(frame, "churn_12m", "value"):
         return None
-    churn, value = _numbers(frame, "churn_12m"), _numbers(frame, "value")
+    churn, value = numbers(frame, "churn_12m"), numbers(frame, "value")
     shown = frame[churn.notna() & (value > 0)]
     if shown.empty:
         return None
@@ -149,9 +137,9 @@ def _churn(frame: pd.DataFrame) -> dict[str, Any] | None:
         kept = np.linspace(0, len(rest) - 1, _MAX_POINTS - 200).astype(int)
         ranked = pd.concat([ranked.iloc[:200], rest.iloc[kept]])
     chart = scatter(
-        _numbers(ranked, "churn_12m").to_numpy(),
-        _numbers(ranked, "value").to_numpy(),
-        _words(ranked, "tier", "not evaluated").tolist(),
+        numbers(ranked, "churn_12m").to_numpy(),
+        numbers(ranked, "value").to_numpy(),
+        words(ranked, "tier", "not evaluated").tolist(),
         TIER_COLORS,
         "probability of leaving in 12 months",
     )
@@ -164,29 +152,62 @@ def _churn(frame: pd.DataFrame) -> dict[str, Any] | None:
     }
 
 
-def _drivers(frame: pd.DataFrame) -> list[dict[str, Any]] | None:
-    """List the first drivers of attrition by the value at risk behind them."""
-    if not _has(frame, "churn_driver_1", "churn_12m"):
+def _drivers(frame: pd.DataFrame) -> dict[str, Any] | None:
+    """List the first drivers of attrition by the value at risk behind them, and the part of service."""
+    if not has(frame, "churn_driver_1", "churn_12m"):
         return None
-    weight = _numbers(frame, "churn_12m")
-    if _has(frame, "value"):
-        weight = weight * _numbers(frame, "value").clip(lower=0)
+    weight = numbers(frame, "churn_12m")
+    if has(frame, "value"):
+        weight = weight * numbers(frame, "value").clip(lower=0)
     sums = weight.groupby(frame["churn_driver_1"].astype("str")).sum().sort_values(ascending=False).head(8)
     sums = sums[sums > 0]
     top, total = sums.max(), weight.sum()
-    return [
-        {"name": str(name).replace("_", " "), "share": percent(v / total), "width": round(100 * v / top, 1)}
+    rows = [
+        {"name": in_words(str(name)), "share": percent(v / total), "width": round(100 * v / top, 1)}
         for name, v in sums.items()
-    ] or None
+    ]
+    return {"rows": rows, "service": _service(frame), "stay": _stay(frame)} if rows else None
+
+
+def _service(frame: pd.DataFrame) -> str:
+    """Say how much of the expected attrition comes from service below average; nothing where not known."""
+    if not has(frame, "churn_service_share", "churn_12m"):
+        return ""
+    churn = numbers(frame, "churn_12m")
+    poor = numbers(frame, "churn_service_share").clip(lower=0)
+    known = churn.notna() & poor.notna()
+    return percent((churn * poor)[known].sum() / churn[known].sum())
+
+
+def _stay(frame: pd.DataFrame) -> str:
+    """Say how long a client is expected to stay; nothing where not known."""
+    if not has(frame, "churn_lifetime_months"):
+        return ""
+    return f"{numbers(frame, 'churn_lifetime_months').mean():.1f}"
+
+
+def _leaves(row: pd.Series) -> str:
+    """Say why a client may leave, the part of service and how long it is expected to stay."""
+    drivers = [text(row.get(f"churn_driver_{rank}")) for rank in (1, 2, 3)]
+    parts = ["; ".join(in_words(driver) for driver in drivers if driver)]
+    share, months = row.get("churn_service_share", np.nan), row.get("churn_lifetime_months", np.nan)
+    if is_known(share) and abs(share) >= _FELT:
+        told = (
+            f"{percent(share, 0)} of the risk from service" if share > 0 else "good service lowers the risk"
+        )
+        parts.append(told)
+    if is_known(months):
+        parts.append(f"expected to stay {months:.1f} months of the horizon")
+    return " · ".join(part for part in parts if part)
 
 
 def _need(frame: pd.DataFrame) -> dict[str, Any] | None:
     """Stack the expected need by window and product: each client's amount by when it is likely."""
-    if not _has(frame, "need_probability_12m", "need_amount_expected"):
+    if not has(frame, "need_probability_12m", "need_amount_expected"):
         return None
-    amount = _numbers(frame, "need_amount_expected").fillna(0.0)
-    by = "need_product" if _has(frame, "need_product") else "need_purpose"
-    product = _words(frame, by, "not known").str.replace("_", " ")
+    amount = numbers(frame, "need_amount_expected").fillna(0.0)
+    by = "need_product" if has(frame, "need_product") else "need_purpose"
+    product = words(frame, by, "not known").str.replace("_", " ")
     top = amount.groupby(product).sum().sort_values(ascending=False).index[: len(_PALETTE) - 1].tolist()
     product = product.where(product.isin(top), "others")
     by_window = _share_by_window(frame).mul(amount, axis=0).groupby(product).sum()
@@ -201,11 +222,11 @@ def _need(frame: pd.DataFrame) -> dict[str, Any] | None:
 
 def _share_by_window(frame: pd.DataFrame) -> pd.DataFrame:
     """Return, per client, how the probability of a need within 12 months falls on the windows shown."""
-    ends = [months for months in (3, 6, 12) if _has(frame, f"need_probability_{months}m")]
-    whole = _numbers(frame, "need_probability_12m")
+    ends = [months for months in (3, 6, 12) if has(frame, f"need_probability_{months}m")]
+    whole = numbers(frame, "need_probability_12m")
     before, start, shares = 0.0, 1, {}
     for end in ends:
-        until = _numbers(frame, f"need_probability_{end}m")
+        until = numbers(frame, f"need_probability_{end}m")
         shares[f"month {start}-{end}"] = ((until - before) / whole.where(whole > 0)).fillna(0.0)
         before, start = until, end + 1
     return pd.DataFrame(shares, index=frame.index)
@@ -213,9 +234,9 @@ def _share_by_window(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _calls(frame: pd.DataFrame) -> list[dict[str, Any]] | None:
     """List the clients whose plan is worth most, and why."""
-    if not _has(frame, "action_value"):
+    if not has(frame, "action_value"):
         return None
-    ranked = frame.assign(_worth=_numbers(frame, "action_value"))
+    ranked = frame.assign(_worth=numbers(frame, "action_value"))
     ranked = ranked[ranked["_worth"] > 0].nlargest(_CALLS, "_worth")
     named = "name" in frame.columns
     rows = []
@@ -224,33 +245,30 @@ def _calls(frame: pd.DataFrame) -> list[dict[str, Any]] | None:
         rows.append(
             {
                 "position": position,
-                "client": _text(get("client_id")) or str(row.name),
-                "name": _text(get("name")) if named else "",
-                "industry": _text(get("industry")).replace("_", " "),
-                "tier": _text(get("tier")) or "–",
-                "watch": _text(get("watch")) in ("True", "1.0", "1"),
+                "client": text(get("client_id")) or str(row.name),
+                "name": text(get("name")) if named else "",
+                "industry": text(get("industry")).replace("_", " "),
+                "tier": text(get("tier")) or "–",
+                "watch": text(get("watch")) in ("True", "1.0", "1"),
                 "churn": percent(get("churn_12m", np.nan)),
                 "need": compact(get("need_amount_expected", np.nan)),
                 "value": compact(get("value", np.nan)),
                 "worth": compact(row["_worth"]),
-                "actions": _text(get("actions")).replace("_", " "),
-                "why": _text(get("strategy_reason")),
+                "actions": text(get("actions")).replace("_", " "),
+                "why": text(get("strategy_reason")),
+                "leaves": _leaves(row),
             }
         )
     return rows or None
-
-
-def _text(value: Any) -> str:
-    return "" if value is None or pd.isna(value) else str(value)
 
 
 _SERVICE = {"sla_hours": " h", "sla_decision_days": " days", "contact_cadence_days": " days"}
 
 
 def _layers(frame: pd.DataFrame) -> list[dict[str, Any]] | None:
-    if not _has(frame, "service_layer"):
+    if not has(frame, "service_layer"):
         return None
-    layers = _words(frame, "service_layer", "not evaluated")
+    layers = words(frame, "service_layer", "not evaluated")
     known = ("strategic_partnership", "deep_cooperation", "value_added", "basic")
     order = [name for name in known if (layers == name).any()]
     order += sorted(set(layers) - set(order))
@@ -258,10 +276,10 @@ def _layers(frame: pd.DataFrame) -> list[dict[str, Any]] | None:
     for name in order:
         part = frame[layers == name]
         cells = [
-            f"{middle:g}{unit}" if is_known(middle := _numbers(part, column).median()) else NOTHING
+            f"{middle:g}{unit}" if is_known(middle := numbers(part, column).median()) else NOTHING
             for column, unit in _SERVICE.items()
         ]
-        worth = compact(_numbers(part, "action_value").clip(lower=0).sum())
+        worth = compact(numbers(part, "action_value").clip(lower=0).sum())
         share = percent(len(part) / len(frame))
         rows.append({"layer": name.replace("_", " "), "cells": [count(len(part)), share, *cells, worth]})
     return rows

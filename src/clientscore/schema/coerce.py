@@ -285,8 +285,10 @@ def _id_words(cells: Any) -> tuple[np.ndarray, list[str]]:
     """Return each different id as text, missing at the end, and the rule each breaks."""
     texts = np.full(len(cells) + 1, None, dtype=object)
     rules = [""] * len(cells)
-    for i, cell in enumerate(cells):
-        if isinstance(cell, Integral) and not isinstance(cell, (bool, np.bool_)):
+    for i, cell in enumerate(np.asarray(cells, dtype=object)):
+        if type(cell) is str and cell.isprintable() and not cell.isspace() and 0 < len(cell) <= MAX_ID_LENGTH:
+            texts[i] = cell  # nearly all: the rules below cost more
+        elif isinstance(cell, Integral) and not isinstance(cell, (bool, np.bool_)):
             texts[i] = str(int(cell))
         elif not isinstance(cell, str):
             rules[i] = "an id that is neither text nor a whole number"

@@ -105,6 +105,10 @@ class SignalRules:
             raise PolicyError(f"the signal rules have {len(faults)} fault{'s' * (len(faults) > 1)}.", faults)
         object.__setattr__(self, "signals", MappingProxyType(dict(self.signals)))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and send by state: a read-only mapping can be neither copied nor pickled."""
+        return SignalRules.from_state, (self.to_state(),)
+
     @classmethod
     def default(cls) -> SignalRules:
         """Return the default rules."""

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     History = tuple[NDArray[np.intp], NDArray[np.bool_]]
 
 MISSING = -1
+#: Sides of early warning; the state of each stands in the column ``<side>_signal_state``.
+SIGNAL_SIDES = ("credit", "attrition")
+_STATES = ("green", "amber", "red")
 
 
 def run_date(frame: pd.DataFrame, as_of: Any) -> pd.Timestamp | None:
@@ -87,6 +90,32 @@ def _check_tiers(given: Iterable[str], tiers: Sequence[str]) -> None:
     unknown = sorted(set(given) - set(tiers))
     if unknown:
         raise DataError(f"previous must hold tiers {', '.join(tiers)}; got {', '.join(unknown)}.")
+
+
+def red_signals(frame: pd.DataFrame, sides: Sequence[str]) -> NDArray[np.bool_]:
+    """Return which clients are red on one of the sides of early warning; absent and missing are not."""
+    red = np.zeros(len(frame), dtype=bool)
+    for side in sides:
+        name = f"{side}_signal_state"
+        if name in frame.columns:
+            _check_states(name, frame[name].dropna().unique())
+            red |= frame[name].eq("red").fillna(value=False).to_numpy(dtype=bool)
+    return red
+
+
+def red_of(facts: Mapping[str, Any], sides: Sequence[str]) -> bool:
+    """Return whether one client is red on one of the sides of early warning."""
+    states = {name: facts.get(name) for name in (f"{side}_signal_state" for side in sides)}
+    known = {name: state for name, state in states.items() if isinstance(state, str)}
+    for name, state in known.items():
+        _check_states(name, [state])
+    return "red" in known.values()
+
+
+def _check_states(name: str, given: Iterable[Any]) -> None:
+    unknown = sorted(str(state) for state in given if state not in _STATES)
+    if unknown:
+        raise DataError(f"{name} must hold {', '.join(_STATES)} or be missing; got {', '.join(unknown[:5])}.")
 
 
 def lacking(parts: Mapping[str, np.ndarray]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,12 +17,11 @@ from clientscore._checks import check_columns, check_interval, did_you_mean
 from clientscore._frames import ids_of, number_of, numbers_of
 from clientscore.exceptions import DataError, InvalidParameterError, PolicyError
 
-from .inputs import MISSING, history, history_of, lacking, run_date
+from .inputs import MISSING, SIGNAL_SIDES, history, history_of, lacking, red_of, red_signals, run_date
 from .overrides import apply_overrides
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -69,6 +68,9 @@ class TierPolicy:
         Days past due from which a client is on watch.
     watch_grades : sequence of str, default ("D",)
         Grades that put a client on watch.
+    watch_signals : sequence of {"credit", "attrition"}, default ("credit",)
+        Sides of early warning whose red puts a client on watch. A client that may leave needs an offer, and
+        watch would bar it: name "attrition" only where your service plan knows the difference.
 
     Raises
     ------
@@ -98,6 +100,7 @@ class TierPolicy:
     watch_pd: float = 0.1
     watch_dpd_days: float = 30.0
     watch_grades: Sequence[str] = ("D",)
+    watch_signals: Sequence[str] = ("credit",)
 
     def __post_init__(self) -> None:
         faults = list(_faults(self))
@@ -107,6 +110,7 @@ class TierPolicy:
         gates = {tier: float(self.pd_gates[tier]) for tier in self.cutoffs if tier in self.pd_gates}
         object.__setattr__(self, "pd_gates", gates)
         object.__setattr__(self, "watch_grades", tuple(self.watch_grades))
+        object.__setattr__(self, "watch_signals", tuple(self.watch_signals))
 
     @classmethod
     def default(cls) -> TierPolicy:
@@ -146,7 +150,8 @@ class TierPolicy:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the policy as plain data."""
-        return {**asdict(self), "watch_grades": list(self.watch_grades)}
+        lists = {name: list(getattr(self, name)) for name in ("watch_grades", "watch_signals")}
+        return asdict(self) | lists
 
     def to_state(self) -> dict[str, Any]:
         """Return the state a model file keeps."""
@@ -231,7 +236,8 @@ class TierPolicy:
         frame : DataFrame
             One row a client, indexed by `client_id` (or by client_id and as_of, or with a column
             `client_id`). Needs `size_amount`, `pd`, `value`; reads `need_amount_expected`, `dpd_days`,
-            `grade` where present.
+            `grade`, and the early warning `credit_signal_state`, `attrition_signal_state` ("green", "amber",
+            "red" or missing) where present.
         previous : DataFrame, default None
             Earlier runs: `client_id`, `as_of`, `tier`. The last `periods` runs of a client count.
         overrides : DataFrame, default None
@@ -243,8 +249,8 @@ class TierPolicy:
         -------
         DataFrame
             On `frame`'s index: `tier` (missing where an input is missing: "not evaluated"), `watch` (nullable
-            boolean; missing where PD and grade are both unknown), `tier_reason`, `override` (what was applied
-            or has expired; missing where there is none).
+            boolean; missing where PD and grade are unknown and no other sign is bad), `tier_reason`,
+            `override` (what was applied or has expired; missing where there is none).
 
         Raises
         ------
@@ -258,6 +264,7 @@ class TierPolicy:
         none = np.zeros(len(frame), dtype=bool)
         graded = frame["grade"].notna().to_numpy() if "grade" in frame.columns else none
         barred = frame["grade"].isin(self.watch_grades).to_numpy() if "grade" in frame.columns else none
+        barred = barred | red_signals(frame, self.watch_signals)
         run = None if previous is None and overrides is None else run_date(frame, as_of)
         ids = ids_of(frame)
         past = None if previous is None else history(ids, previous, run, self.tiers, self.periods)
@@ -319,7 +326,8 @@ class TierPolicy:
         run = facts.get("as_of") if as_of is None else as_of
         past = None if previous is None else history_of(previous, run, self.tiers, self.periods)
         rank, reason = self._decide(columns, past)
-        graded, barred = np.array([isinstance(grade, str)]), np.array([grade in self.watch_grades])
+        bad = grade in self.watch_grades or red_of(facts, self.watch_signals)
+        graded, barred = np.array([isinstance(grade, str)]), np.array([bad])
         watch, known = self._watch(columns, graded, barred)
         return {
             "tier": None if rank[0] == MISSING else self.tiers[rank[0]],
@@ -424,6 +432,9 @@ def _faults(policy: TierPolicy) -> list[str]:
         return faults
     if isinstance(policy.watch_grades, str):
         faults.append(f"watch_grades must be a list of grades; got {policy.watch_grades!r}.")
+    sides = policy.watch_signals
+    if isinstance(sides, str) or not isinstance(sides, Sequence) or not set(sides) <= set(SIGNAL_SIDES):
+        faults.append(f"watch_signals must be a list out of {', '.join(SIGNAL_SIDES)}; got {sides!r}.")
     amounts = [policy.cutoffs[tier] for tier in policy.cutoffs]
     if not amounts or not all(isinstance(a, int | float) and math.isfinite(a) for a in amounts):
         faults.append(f"cutoffs must be finite amounts, one a tier; got {dict(policy.cutoffs)!r}.")
