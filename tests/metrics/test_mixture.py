@@ -51,7 +51,7 @@ def test_without_a_zero_it_is_twice_the_mean_pinball_loss():
 
 def test_the_true_distribution_has_the_lowest_score():
     rng = np.random.default_rng(1)
-    n, levels = 40_000, np.arange(1, 100) / 100
+    n, levels = 10_000, np.arange(1, 100) / 100
     drawn = np.where(rng.random(n) < 0.3, rng.lognormal(size=n), 0.0)
     truth = np.quantile(rng.lognormal(size=200_000), levels)
     scores = [

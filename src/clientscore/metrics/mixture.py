@@ -96,7 +96,7 @@ def _amounts(quantiles: ArrayLike, n: int) -> Floats:
 
 
 def _shape(amounts: Floats, levels: ArrayLike | None) -> tuple[Floats, Floats]:
-    """Return G at the start and at the end of every stretch: from 0 to the first quantile, ..., to the last."""
+    """Return G at both ends of every stretch: from 0 to the first quantile, ..., to the last."""
     k = amounts.shape[1]
     if levels is None:
         step = np.arange(k) / k
