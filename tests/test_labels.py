@@ -449,13 +449,29 @@ def test_nothing_to_evaluate() -> None:
         silent_spells(empty[["client_id"]])
 
 
+def slow_season(ratios: list[float], t: int, years: int) -> float:
+    """The season of one month by the words of the rule."""
+    earlier = [ratios[t - 12 * k] for k in range(1, years + 2) if t - 12 * k >= 0]
+    earlier = [ratio for ratio in earlier if not np.isnan(ratio)]
+    if years == 0 or len(earlier) < years or min(earlier) <= 0:
+        return 1.0
+    if max(earlier) < 1:
+        return max(earlier)
+    return min(earlier) if min(earlier) > 1 else 1.0
+
+
 def slow_spells(values: np.ndarray, rule: SilentRule) -> list[tuple[int, int]]:
     """The rule for one client and one measure, month by month, by its words."""
     found: list[tuple[int, int]] = []
     run, level, inside = 0, np.nan, False
+    ratios: list[float] = []
     for t in range(len(values)):
         short = np.mean(values[max(0, t - rule.window_months + 1) : t + 1])
         base = np.mean(values[max(0, t - rule.base_months + 1) : t + 1])
+        # a mean of fewer months than min_share of them is not known, and can show no season
+        known = t + 1 >= np.ceil(rule.min_share * rule.base_months)
+        ratios.append(short / base if known else np.nan)
+        short = short / slow_season(ratios, t, rule.season_years)
         if inside and short / level > rule.recovery_ratio:
             found[-1] = (found[-1][0], t + 1)
             inside = False
@@ -470,15 +486,17 @@ def slow_spells(values: np.ndarray, rule: SilentRule) -> list[tuple[int, int]]:
 
 
 @given(st.integers(0, 10**6))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=60)
 def test_spells_equal_the_rule_walked_month_by_month(seed: int) -> None:
     rng = np.random.default_rng(seed)
     level = np.repeat(rng.choice([5.0, 20.0, 60.0, 100.0, 200.0], 8), rng.integers(3, 12, 8))
-    values = level * rng.lognormal(0, 0.2, len(level))
+    season = 1.0 + rng.choice([0.0, 0.3, 0.9]) * np.cos(2 * np.pi * np.arange(len(level)) / 12)
+    values = level * season * rng.lognormal(0, 0.2, len(level))
     frame = activity(list(values))
     origin = pd.Timestamp("2023-01-01")
-    wanted = slow_spells(values, SilentRule())
-    spells = silent_spells(frame)
+    rule = SilentRule(season_years=int(rng.integers(0, 4)))
+    wanted = slow_spells(values, rule)
+    spells = silent_spells(frame, rule)
     assert [(add_periods(origin, s, "month")) for s, _ in wanted] == spells["start"].tolist()
     assert [None if e < 0 else add_periods(origin, e, "month") for _, e in wanted] == [
         None if pd.isna(end) else end for end in spells["end"]
@@ -612,6 +630,13 @@ def test_without_events_silent_attrition_is_still_observed() -> None:
         ({"hold_months": 0}, "hold_months must be"),
         ({"recovery_ratio": 0}, "recovery_ratio must be"),
         ({"min_share": 0}, r"min_share must be a number in \(0, 1\]"),
+        ({"combine": "sum"}, "combine must be one of 'mean', 'any', 'all'; got 'sum'"),
+        ({"season_years": -1}, "season_years must be a whole number of at least 0"),
+        ({"sales_fall": 0.0}, r"sales_fall must be a number in \(0, 1\]"),
+        ({"sales_age_months": 0}, "sales_age_months must be a whole number of at least 1"),
+        ({"measures": {}}, "measures must name, for each measure, a list of columns"),
+        ({"measures": {"balances": "balance_amount"}}, "measures must name, for each measure"),
+        ({"measures": {"balances": []}}, "measures must name, for each measure"),
     ],
 )
 def test_the_rule_is_checked(options: dict[str, Any], message: str) -> None:

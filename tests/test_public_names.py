@@ -28,6 +28,7 @@ NAMES = [
     "build_context",
     "build_features",
     "build_labels",
+    "build_signals",
     "datasets",
     "labels",
     "load_model",
@@ -37,10 +38,11 @@ NAMES = [
     "save_model",
     "scale",
     "scoring",
+    "signals",
     "splits",
     "validate_clients",
 ]
-ROOMS = {"additive", "datasets", "labels", "metrics", "report", "scale", "scoring", "splits"}
+ROOMS = {"additive", "datasets", "labels", "metrics", "report", "scale", "scoring", "signals", "splits"}
 FACE = Path(clientscore.__file__)
 
 

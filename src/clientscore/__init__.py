@@ -12,8 +12,8 @@ floor  rooms                                                   what they hold
 10     ``cli``                                                 the command ``clientscore``
 7      ``bundle`` ``validation``                               one model, one file; out-of-time evidence
 6      ``assessment``                                          the stages in order; the result
-5      ``datasets`` ``features`` ``scoring`` ``churn``         one job each
-       ``need`` ``tiering`` ``strategy`` ``report``
+5      ``datasets`` ``features`` ``signals`` ``scoring``       one job each
+       ``churn`` ``need`` ``tiering`` ``strategy`` ``report``
 4      ``hazard`` ``value`` ``labels``                         competing exits; money; outcomes
 3      ``additive``                                            the card: its kernel and its learning
 2      ``schema`` ``timeline`` ``metrics`` ``splits``          tables, time, measures, points
@@ -32,7 +32,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from clientscore import additive, datasets, labels, metrics, report, scale, scoring, splits
+    from clientscore import additive, datasets, labels, metrics, report, scale, scoring, signals, splits
     from clientscore.additive import AdditiveCard
     from clientscore.assessment import Assessment, ClientModel
     from clientscore.bundle import load_model, save_model
@@ -44,12 +44,13 @@ if TYPE_CHECKING:
     from clientscore.scale import ScoreScale
     from clientscore.schema import ClientSchema, validate_clients
     from clientscore.scoring import ClientScorer, reason_text
+    from clientscore.signals import build_signals
     from clientscore.strategy import ServiceStrategy
     from clientscore.tiering import TierPolicy
 
 __version__ = "0.1.0"
 
-_ROOMS = ("additive", "datasets", "labels", "metrics", "report", "scale", "scoring", "splits")
+_ROOMS = ("additive", "datasets", "labels", "metrics", "report", "scale", "scoring", "signals", "splits")
 _HOMES = {
     "AdditiveCard": "additive",
     "Assessment": "assessment",
@@ -66,6 +67,7 @@ _HOMES = {
     "build_context": "features",
     "build_features": "features",
     "build_labels": "labels",
+    "build_signals": "signals",
     "load_model": "bundle",
     "reason_text": "scoring",
     "save_model": "bundle",
@@ -90,6 +92,7 @@ __all__ = [
     "build_context",
     "build_features",
     "build_labels",
+    "build_signals",
     "datasets",
     "labels",
     "load_model",
@@ -99,6 +102,7 @@ __all__ = [
     "save_model",
     "scale",
     "scoring",
+    "signals",
     "splits",
     "validate_clients",
 ]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -251,3 +253,32 @@ def test_codes_and_one_value_agree_with_specials(values):
     assert encode([bins], pd.DataFrame({"x": x})).ravel().tolist() == [bins.code(value) for value in x]
     met = bins.met(np.bincount(encode([bins], pd.DataFrame({"x": values})).ravel(), minlength=bins.n_rows))
     assert met == bins
+
+
+def test_every_way_to_be_missing_is_missing_in_one_row_as_in_many():
+    bins = (
+        FeatureBins("k", "category", levels=("NaT", "nan", "u")),
+        FeatureBins("x", "number", edges=(0.0,)),
+    )
+    odd = (np.float32("nan"), np.datetime64("NaT"), Decimal("NaN"))
+    for value in (None, np.nan, pd.NA, pd.NaT, *odd):
+        frame = pd.DataFrame({"k": pd.Series([value, "u"], dtype=object)})
+        assert encode(bins[:1], frame)[0, 0] == bins[0].code(value) == bins[0].missing_code, value
+    for value in (None, np.nan, pd.NA, pd.NaT):
+        frame = pd.DataFrame({"x": pd.Series([value, 1.0], dtype=object)})
+        assert encode(bins[1:], frame)[0, 0] == bins[1].code(value) == bins[1].missing_code, value
+    assert bins[0].code("NaT") == 0  # a text is a level, whatever it says
+    assert bins[0].code("nan") == 1
+
+
+def test_more_rows_than_16_bits_are_an_error_and_never_wrap():
+    X = pd.DataFrame({"x": np.arange(70_000.0)})
+    with pytest.raises(InvalidParameterError, match=r"max_bins must be .* from 2 to 60000; got 65536"):
+        fit_bins(X, max_bins=65_536)
+    most = fit_bins(X, max_bins=60_000)
+    codes = encode(most, X)[:, 0]
+    assert codes.dtype == np.uint16
+    assert (np.diff(codes.astype(int)) >= 0).all()  # increasing numbers, rows that never fall back
+    assert codes.max() == most[0].n_values - 2 > 59_000
+    with pytest.raises(InvalidParameterError, match=r"'x' may have 65,536 rows, .* got 65,537"):
+        FeatureBins("x", "number", edges=tuple(np.arange(65_534.0)))

@@ -92,9 +92,16 @@ def test_comparing_finds_what_differs_and_only_that():
         compare_export(card, rows, right[:4])
 
 
-def test_features_outside_every_term_refuse_nothing():
+def test_a_feature_outside_every_term_counts_only_where_it_refuses():
     card = small_card()
-    extra = FeatureBins("unread", "number", refuse=("missing",))
-    wide = AdditiveCard(card.outputs, card.intercept, (*card.bins, extra), card.terms)
     rows = pd.DataFrame({"roa": [0.1], "kind": ["SME"], "unread": [np.nan]})
-    assert compare_export(wide, rows, card.decision(rows)).empty
+    for refuse, value in ((("missing",), np.nan), ((), card.decision(rows).iloc[0])):
+        extra = FeatureBins("unread", "number", refuse=refuse)
+        wide = AdditiveCard(card.outputs, card.intercept, (*card.bins, extra), card.terms)
+        assert compare_export(wide, rows, [value], tolerance=0).empty
+        assert len(compare_export(wide, rows, [-1.0])) == 1
+    lenient = AdditiveCard(
+        card.outputs, card.intercept, (*card.bins, FeatureBins("unread", "number")), card.terms
+    )
+    infinite = rows.assign(unread=np.inf)
+    assert compare_export(lenient, infinite, card.decision(rows)).empty  # no export reads it

@@ -182,3 +182,29 @@ def test_one_client_has_the_risk_and_drivers_of_the_batch(churn, train):
         assert one["drivers"] == drivers.iloc[place].dropna().tolist()
     with pytest.raises(MissingColumnError, match="'debt_to_ebitda' is missing"):
         churn.predict_one({"noise": 1.0})
+
+
+def test_recalibration_agrees_with_the_later_window(churn, book):
+    X, target = book(3000, 9)
+    later = churn.recalibrate(X, target)
+    gone = later.predict_cumulative_incidence(X).mean()
+    seen = aalen_johansen(target["duration"], target["event"], horizons=list(later.horizons))
+    moved = later.hazard_.recalibration_.query("done == 'shifted'")
+    assert len(moved) > 0
+    for row in moved.itertuples():
+        assert gone[row.cause, row.horizon] == pytest.approx(seen.loc[row.horizon, row.cause], abs=1e-7)
+    again = ChurnModel.from_state(later.to_state())
+    pd.testing.assert_frame_equal(
+        again.predict_cumulative_incidence(X.head(50)), later.predict_cumulative_incidence(X.head(50))
+    )
+    assert churn.hazard_.recalibration_ is None
+    with pytest.raises(DataError, match="20 events"):
+        churn.recalibrate(X.head(30), target.head(30))
+
+
+def test_a_client_that_came_late_counts_from_its_entry(train):
+    X, target = train
+    late = target.assign(entry=np.where(target["duration"] > 3, 2, 0))
+    both = [ChurnModel(max_rounds=30, random_state=0).fit(X, one) for one in (target, late)]
+    rows = [one.hazard_.predict_survival(X.head(200), [2, 12]).mean(axis=0) for one in both]
+    assert rows[1][0] < rows[0][0]  # the same exits among fewer at risk

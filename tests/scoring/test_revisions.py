@@ -195,3 +195,17 @@ def test_cards_that_are_no_scorer_are_named(woe, clients):
         ClientScorer.from_card(wide, clients[0])
     with pytest.raises(InvalidParameterError, match="It reads 'roa', which is no feature"):
         woe.with_card(expert_card(), clients[0])
+
+
+def test_clients_of_weight_zero_are_no_reference_and_nobody_is_an_error(woe, clients):
+    X, _ = clients
+    card = woe.card_.recalibrated(slope=0.5)
+    weight = np.zeros(len(X))
+    with pytest.raises(DataError, match="whose averages the reasons compare with; no row is left"):
+        woe.with_card(card, X, sample_weight=weight)
+    with pytest.raises(DataError, match="no row is left"):
+        ClientScorer.from_card(card, X.head(0))
+    weight[-3:] = 2.0
+    some, three = woe.with_card(card, X, sample_weight=weight), woe.with_card(card, X.tail(3))
+    assert some._reference.mean == pytest.approx(three._reference.mean)
+    assert some._reference.best.tolist() == three._reference.best.tolist()

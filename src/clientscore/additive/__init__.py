@@ -32,10 +32,12 @@ from ._feature_rule import FeatureRule
 from ._fit_bins import fit_bins
 from ._points_table import FeaturePoints, PointsTable
 from ._report import BoostReport
+from ._stability import StabilityReport
 from ._term import Term
 from ._trees import BaggedTrees, bag_trees
 from ._woe import learn_woe
 from ._woe_report import WoeReport
+from ._woe_settings import WoeSettings
 
 __all__ = [
     "AdditiveCard",
@@ -47,8 +49,10 @@ __all__ = [
     "FeaturePoints",
     "FeatureRule",
     "PointsTable",
+    "StabilityReport",
     "Term",
     "WoeReport",
+    "WoeSettings",
     "bag_trees",
     "boundary_frame",
     "compare_export",

@@ -28,6 +28,8 @@ BinKind = Literal["number", "category"]
 
 RowKind = Literal["special", "missing", "unseen", "out_of_range"]
 
+MOST_ROWS = 1 << 16
+
 
 @dataclass(frozen=True)
 class FeatureBins:
@@ -64,7 +66,8 @@ class FeatureBins:
     Raises
     ------
     InvalidParameterError
-        If edges are not finite and increasing, levels or special codes repeat, or a row number is none.
+        If edges are not finite and increasing, levels or special codes repeat, a row number is none, or there
+        are more than 65,536 rows.
 
     Examples
     --------
@@ -105,6 +108,11 @@ class FeatureBins:
         if self.bounded and (not number or len(self.edges) < 2):
             raise InvalidParameterError(
                 f"{self.name!r} needs two edges, least and greatest, to be bounded; got {self.edges!r}."
+            )
+        if self.n_rows > MOST_ROWS:
+            raise InvalidParameterError(
+                f"{self.name!r} may have {MOST_ROWS:,} rows, odd ones included; got {self.n_rows:,}. Use "
+                "fewer edges or levels."
             )
         if not all(0 <= row < self.missing_code for row in self.unmet):
             raise InvalidParameterError(
@@ -238,10 +246,10 @@ class FeatureBins:
 
     def _row(self, value: Any) -> int:
         if self.kind == "category":
-            if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+            if _is_missing(value):
                 return self.missing_code
             return self.level_codes.get(level_text(value), self.unseen_code)
-        if value is None or value is pd.NA:
+        if value is None or value is pd.NA or value is pd.NaT:
             return self.missing_code
         if not isinstance(value, Real | np.bool_):
             raise DataError(
@@ -286,6 +294,11 @@ class FeatureBins:
             unmet=tuple(int(row) for row in state.get("unmet", ())),
             refuse=tuple(state.get("refuse", ())),
         )
+
+
+def _is_missing(value: Any) -> bool:
+    """Tell whether a value is missing, by the same rule as a column: None, NaN, NA, NaT."""
+    return not isinstance(value, str) and pd.api.types.is_scalar(value) and bool(pd.isna(value))
 
 
 def level_text(value: Any) -> str:

@@ -33,7 +33,7 @@ def learn_boosted(
     sample_weight: ArrayLike | None = None,
     groups: ArrayLike | None = None,
     n_bags: int = 7,
-    max_rounds: int = 1000,
+    max_rounds: int = 3000,
     learning_rate: float = 0.05,
     valid_share: float = 0.15,
     feature_fraction: float = 0.3,
@@ -67,7 +67,7 @@ def learn_boosted(
         Client of each row: rows of one client are held out together.  Each row alone if None.
     n_bags : int, default 7
         Number of bags, at least 1.  With 7 bags and a `valid_share` of .15 every client is held out once.
-    max_rounds : int, default 1000
+    max_rounds : int, default 3000
         Most boosting rounds of a bag.
     learning_rate : float, default 0.05
         Step of each round, in (0, 1].

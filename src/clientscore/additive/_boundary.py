@@ -94,7 +94,8 @@ def compare_export(
 ) -> pd.DataFrame:
     """Return the rows in which an export and the card differ; none if the export is right.
 
-    Rows that the card refuses (infinite numbers, rows with the policy "refuse") must have no value.
+    Rows that the card refuses (infinite numbers, rows with the policy "refuse") must have no value.  Features
+    that are in no term and refuse nothing are not looked at: no export reads them.
 
     Parameters
     ----------
@@ -122,7 +123,7 @@ def compare_export(
     if len(found) != len(rows):
         raise DataError(f"log_odds must have one value a row, {len(rows)}; got {len(found)}.")
     scored = set(card.scored_features)
-    narrow = replace(card, bins=tuple(one for one in card.bins if one.name in scored))
+    narrow = replace(card, bins=tuple(one for one in card.bins if one.name in scored or one.refuse))
     columns = rows[list(narrow.features)]
     expected = np.array([_decision(narrow, row) for row in columns.to_dict("records")], dtype=float)
     difference = np.abs(found - expected)

@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit
 
 from clientscore._checks import check_columns, check_option
+from clientscore.exceptions import DataError, InvalidParameterError
 
+from ._bin_table import bin_table
 from ._bins import FeatureBins, encode
 from ._compiled import sum_terms_compiled
-from ._editable import EditableCard
+from ._export_methods import ExportableCard
 from ._kernel import Engine, TermPlan, feature_values, profile, sum_terms, term_values
+from ._observed import Observed
 from ._one import RowReader, Split, explain_one, profile_one, sum_one, views_of
-from .exports import SqlDialect, to_pmml, to_sheet, to_sql
+from ._stability import Reference, StabilityReport, stability
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from numpy.typing import NDArray
-
-    from clientscore.scale import ScoreScale
+    from numpy.typing import ArrayLike, NDArray
 
     from ._one import View
     from ._term import Term
 
 
-class AdditiveCard(EditableCard):
+class AdditiveCard(ExportableCard):
     """Intercept plus a sum of looked-up values; data, not code.
 
     The decision is ``intercept + sum over terms of value[row of the features]``: the log-odds of the outcome
@@ -299,48 +302,48 @@ class AdditiveCard(EditableCard):
             columns=list(_COUNTED),
         ).astype("int64")
 
-    # ---- in other words ------------------------------------------------------------------------------
+    # ---- on other data -------------------------------------------------------------------------------
 
-    def to_sql(
+    def bin_table(
         self,
-        table: str,
-        dialect: SqlDialect = "ansi",
-        id_columns: Sequence[str] = (),
+        X: pd.DataFrame,
+        y: ArrayLike | None = None,
         *,
-        contributions: bool = False,
-        scale: ScoreScale | None = None,
-    ) -> str:
-        """Return the card as one SELECT over a table that holds its features by name.
-
-        The query has steps: columns as doubles and exact texts, row numbers, values of terms, and their sum
-        in the card's order, so that log-odds agree with :meth:`decision` to the bit where the database adds
-        doubles in the order written.  NULL is missing; so is NaN, where the database has it.
+        by: str | ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        pd_map: Any = None,
+    ) -> pd.DataFrame:
+        """Return every row of every term as these clients meet it.
 
         Parameters
         ----------
-        table : str
-            Name of the table or view, with its schema if need be; quote parts that need it.
-        dialect : {"ansi", "postgres", "duckdb", "spark", "mysql", "tsql", "oracle", "sqlite"}, default "ansi"
-            The database.
-        id_columns : sequence of str, default ()
-            Columns of the table that come first, unchanged.
-        contributions : bool, default False
-            Whether to add the value of every term, named like the term.
-        scale : ScoreScale, default None
-            Adds the column points, before the last.
+        X : DataFrame of shape (n, any number of columns)
+            Holds the card's features by name; values that a policy refuses are counted too.
+        y : array of shape (n,), default None
+            1 for bad, 0 for good, missing where the outcome is not known yet.
+        by : str or array of shape (n,), default None
+            A level of X's index ("as_of"), or the period of each row; everything together if None.
+        sample_weight : array of shape (n,), default None
+            Weights >= 0.
+        pd_map : object, default None
+            Anything with ``pd(log_odds)``, such as a beta calibration beside the card; the logistic function
+            if None.
 
         Returns
         -------
-        str
-            Columns: ids, contributions, points, and last log_odds: NULL where a number is infinite or a row
-            is refused.  Only features that stand in a term are read.
+        DataFrame
+            One line a period, term and row (of pairs only cells that clients meet): period (with `by`), term,
+            feature_1, row_1, feature_2, row_2, value (log-odds), count (clients), share (of the period's
+            weight), training_share (terms of one feature), bads (their weight), bad_rate, expected_bad_rate
+            (mean PD by the card of the same clients; of all where no outcome of the period is known), woe
+            (weight of evidence of bad on these clients).  Figures that nobody stands behind are missing.
 
         Raises
         ------
         InvalidParameterError
-            If the card has several outputs or another link than "logit", or names do not fit one SELECT.
-        MissingDependencyError
-            If sqlglot is not installed.
+            If the card has several outputs or another link than "logit", or X's index has no such level.
+        DataError
+            If X has no rows, y is not 0, 1 or missing, or lengths differ.
 
         Examples
         --------
@@ -348,61 +351,84 @@ class AdditiveCard(EditableCard):
         >>> bins = (FeatureBins("roa", "number", edges=(0.0,), missing=True),)
         >>> term = Term(("roa",), np.array([[0.7], [-0.2], [0.1], [0.0]]))
         >>> card = AdditiveCard(("bad",), (-3.0,), bins, (term,))
-        >>> print(card.to_sql("book", "mysql", ["client_id"]).split("SELECT")[-1])
-        <BLANKLINE>
-          `client_id`,
-          -3.0E0 + `term_0` AS `log_odds`
-        FROM `card_terms`
+        >>> table = card.bin_table(pd.DataFrame({"roa": [-0.1, -0.3, 0.2, 0.4]}), [1, 0, 0, 0])
+        >>> table[["row_1", "count", "share", "bad_rate"]].head(2).values.tolist()
+        [['<= 0', 2, 0.5, 0.5], ['> 0', 2, 0.5, 0.0]]
         """
-        return to_sql(self, table, dialect, id_columns, contributions=contributions, scale=scale)
+        return bin_table(self, self._plans, self._observed(X, y, by, sample_weight, pd_map))
 
-    def to_pmml(self, scale: ScoreScale | None = None) -> str:
-        """Return the card as a PMML 4.4 Scorecard.
+    def stability(
+        self,
+        X: pd.DataFrame,
+        y: ArrayLike | None = None,
+        *,
+        by: str | ArrayLike | None = None,
+        reference: Reference = "training",
+        sample_weight: ArrayLike | None = None,
+    ) -> StabilityReport:
+        """Return how stable the rows of each scored feature are: who is in them, and who turns bad.
 
-        A feature is a characteristic whose attributes are the rows of its table; a pair is a characteristic
-        whose partial score is looked up by the row numbers of both features.  Reason codes are names of
-        terms, ranked by how much worse a term is than its training average (the baseline score; 0 where the
-        card keeps no shares, as for pairs).
+        The index of a feature is ``sum((share - before) * ln(share / before))`` over its rows (population, or
+        characteristic, stability index); a share of less than .0001, or of half a client, counts as that.
 
         Parameters
         ----------
-        scale : ScoreScale, default None
-            Partial scores and total in points instead of log-odds of bad.
+        X : DataFrame of shape (n, any number of columns)
+            Holds the card's features by name.
+        y : array of shape (n,), default None
+            1 for bad, 0 for good, missing where the outcome is not known yet.
+        by : str or array of shape (n,), default None
+            A level of X's index ("as_of"), or the period of each row; one period if None.
+        reference : {"training", "first"}, default "training"
+            What shares are compared with: those the card keeps of its training (a feature without a term of
+            its own has none), or those of the first period.
+        sample_weight : array of shape (n,), default None
+            Weights >= 0.
 
         Returns
         -------
-        str
-            XML with the outputs log_odds (or points), pd and reason_1 to reason_4.  Rows that are refused
-            have no attribute, infinite numbers are invalid: an evaluator gives no score.
+        StabilityReport
+            ``.frame()``: one line a feature; ``.by_period``: one a period and feature.
 
         Raises
         ------
         InvalidParameterError
-            If the card has several outputs or another link than "logit".
+            If the card has several outputs or another link than "logit", or X's index has no such level.
+        DataError
+            If X has no rows, y is not 0, 1 or missing, or lengths differ.
+
+        Examples
+        --------
+        >>> from clientscore.additive import FeatureBins, Term
+        >>> bins = (FeatureBins("roa", "number", edges=(0.0,)),)
+        >>> values = np.array([[0.7], [-0.7], [0.0], [0.0]])
+        >>> term = Term(("roa",), values, share=np.array([0.5, 0.5, 0.0, 0.0]))
+        >>> card = AdditiveCard(("bad",), (-3.0,), bins, (term,))
+        >>> X = pd.DataFrame({"roa": [-1.0] * 50 + [1.0] * 50 + [-1.0] * 90 + [1.0] * 10})
+        >>> card.stability(X, by=np.repeat([2024, 2025], 100)).frame()[["period", "state"]].values.tolist()
+        [[2025, 'act']]
         """
-        return to_pmml(self, scale)
+        return stability(self, self._observed(X, y, by, sample_weight), reference)
 
-    def to_sheet(self, scale: ScoreScale | None = None) -> pd.DataFrame:
-        """Return the card as rows for a spreadsheet: intercept, rows of features, cells of pairs.
-
-        Parameters
-        ----------
-        scale : ScoreScale, default None
-            Adds the column points.
-
-        Returns
-        -------
-        DataFrame
-            Columns feature, attribute, from (exclusive), to (inclusive), feature_2, attribute_2 (of pairs),
-            value (log-odds of bad), points, share (of the training weight), declared (no training example).
-            Text that a spreadsheet would run as a formula has an apostrophe before it.
-
-        Raises
-        ------
-        InvalidParameterError
-            If the card has several outputs or another link than "logit".
-        """
-        return to_sheet(self, scale)
+    def _observed(
+        self,
+        X: pd.DataFrame,
+        y: ArrayLike | None,
+        by: Any,
+        sample_weight: ArrayLike | None,
+        pd_map: Any = None,
+    ) -> Observed:
+        """Read clients, those that a policy refuses too."""
+        if len(self.outputs) != 1 or self.link != "logit":
+            raise InvalidParameterError(
+                f"The card must have one output with link 'logit'; got {len(self.outputs)}, {self.link!r}."
+            )
+        codes = encode([replace(one, refuse=()) for one in self.bins], X)
+        if not len(codes):
+            raise DataError("X must hold clients to look at; it has no rows.")
+        log_odds = self.decision_codes(codes)
+        chance = np.asarray(expit(log_odds) if pd_map is None else pd_map.pd(log_odds))
+        return Observed.of(X, codes, chance, y, by, sample_weight)
 
 
 _COUNTED = ("rows", "missing", "special", "unseen", "below", "above", "declared")

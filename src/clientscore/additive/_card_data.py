@@ -16,7 +16,7 @@ from clientscore.exceptions import BundleFormatError, InvalidParameterError
 from ._bins import FeatureBins
 from ._edit import Edit, edited_cells, frozen_names
 from ._feature_rule import check_rules
-from ._policies import apply_policies
+from ._policies import apply_policies, bags_by_policies
 from ._term import Term
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from clientscore.scale import ScoreScale
+
+    from ._bagged import CardBags
     from ._feature_rule import FeatureRule
 
 Link = Literal["logit", "multilogit", "identity"]
@@ -119,6 +122,12 @@ class CardData:
         """Features and pairs that neither edits nor a refit may change."""
         return frozen_names(self.edits)
 
+    @cached_property
+    def reason_words(self) -> dict[str, str]:
+        """What a points table calls features when they are reasons; empty for a card that was learned."""
+        heads = (edit for edit in reversed(self.edits) if edit.kind == "points_table")
+        return dict(next((edit.detail.get("reasons", {}) for edit in heads), {}))
+
     def edit_log(self) -> pd.DataFrame:
         """Return who changed what by hand, oldest first.
 
@@ -151,6 +160,23 @@ class CardData:
         bins, terms, notes = apply_policies(self.bins, self.terms, given)
         return replace(self, bins=bins, terms=terms, notes=(*self.notes, *notes))
 
+    def bags_with_rules(self, bags: CardBags, rules: Mapping[str, FeatureRule]) -> CardBags:
+        """Return the bags of this card as :meth:`with_rules` leaves it: a row follows its policy in each.
+
+        Parameters
+        ----------
+        bags : CardBags
+            How far each bag lies from this card.
+        rules : mapping of str to FeatureRule
+            Only the policies are read.
+
+        Raises
+        ------
+        InvalidParameterError
+            If a rule names no feature of the card.
+        """
+        return bags_by_policies(self.bins, self.terms, bags, check_rules(rules, self.features))
+
     def recalibrated(
         self, intercept: float | Sequence[float] = 0.0, slope: float | Sequence[float] = 1.0
     ) -> Self:
@@ -168,6 +194,24 @@ class CardData:
         terms = tuple(term.scaled(factor) for term in self.terms)
         new = shift + factor * np.asarray(self.intercept)
         return replace(self, intercept=tuple(new.tolist()), terms=terms)
+
+    def in_points(self, scale: ScoreScale, *, rounded: bool = False) -> Self:
+        """Return the card in points: its decision is the sum of the points of the rows met.
+
+        Parameters
+        ----------
+        scale : ScoreScale
+            What points mean.
+        rounded : bool, default False
+            Whole numbers for every row and the intercept, so that every sum of them is whole, exactly.
+        """
+        finish = np.rint if rounded else np.asarray
+        terms = tuple(
+            replace(scaled, values=finish(scaled.values) + 0.0)  # no minus zero
+            for scaled in (term.scaled(np.array([-scale.factor])) for term in self.terms)
+        )
+        base = float(finish(scale.points_from_log_odds(self.intercept[0])))
+        return replace(self, outputs=("points",), intercept=(base,), terms=terms, link="identity")
 
     def to_state(self) -> dict[str, Any]:
         """Return the card as JSON scalars, lists, dicts and numpy arrays."""

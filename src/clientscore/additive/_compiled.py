@@ -80,23 +80,26 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 def _write_codes(values: Any, edges: Any, out: Any, missing: int) -> int:
     """Write row numbers by bisection, step by step for a block of values; return how many are infinite.
 
-    The edges are padded with infinity to one less than a power of two.
+    The edges are padded with infinity to one less than a power of two.  Slices are filled in loops: to assign
+    to one, numba compiles the text of an error that cannot be, for seconds.
     """
     infinite, found = 0, np.empty(2048, dtype=np.int64)
     for start in range(0, len(values), 2048):
         x, codes = values[start : start + 2048], out[start : start + 2048]
         below = found[: len(x)]
-        below[:] = 0
+        for i in range(len(x)):
+            below[i] = 0
         step = (len(edges) + 1) // 2
         while step > 0:
             for i in range(len(x)):
                 further = below[i] + step
                 below[i] = further if edges[further - 1] < x[i] else below[i]
             step >>= 1
-        codes[:] = below
         for i in range(len(x)):
-            if not np.isfinite(x[i]):
-                infinite += np.isinf(x[i])
+            codes[i] = below[i]
+        for i in range(len(x)):
+            if x[i] - x[i] != 0.0:  # not finite
+                infinite += x[i] == x[i]  # not NaN
                 codes[i] = missing
     return infinite
 
@@ -108,7 +111,8 @@ def _write_sums(intercept: Any, layout: Any, tables: Any, codes: Any, total: Any
         stop = min(start + 2048, len(total))
         part = sums[: stop - start]
         for k in range(width):
-            part[:] = intercept[k]
+            for i in range(len(part)):
+                part[i] = intercept[k]
             for t in range(len(layout)):
                 stride, table = layout[t, 2], tables[layout[t, 3] :]
                 rows = codes[layout[t, 0], start:stop]
@@ -119,4 +123,5 @@ def _write_sums(intercept: Any, layout: Any, tables: Any, codes: Any, total: Any
                     others = codes[layout[t, 1], start:stop]
                     for i in range(len(part)):
                         part[i] += table[(np.int64(rows[i]) * stride + np.int64(others[i])) * width + k]
-            total[start:stop, k] = part
+            for i in range(len(part)):
+                total[start + i, k] = part[i]

@@ -11,13 +11,15 @@ from ._points_table import PointsTable
 if TYPE_CHECKING:
     import os
 
+    import pandas as pd
+
     from clientscore.scale import ScoreScale
 
     from ._edit import Moment
 
 
 def expert_card(
-    source: str | os.PathLike[str],
+    source: str | os.PathLike[str] | pd.DataFrame,
     scale: ScoreScale | None = None,
     *,
     by: str | None = None,
@@ -62,8 +64,8 @@ def expert_card(
 
     Parameters
     ----------
-    source : str or path
-        A file, or the text itself where it has several lines.
+    source : str, path or DataFrame
+        A file, or the text itself where it has several lines; or a frame with the columns of the CSV.
     scale : ScoreScale, default None
         Instead of the scale of the table.
     by : str, default None

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _SAMPLE_ROWS = 100_000
 _TAILS = (0.0025, 0.005)
+MOST_BINS = 60_000  # with odd rows beside them, row numbers fit 16 bits
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +56,7 @@ def fit_bins(
     X : DataFrame of shape (n, n_features)
         Numbers, booleans, text or categories; missing values allowed.
     max_bins : int, default 63
-        Most rows of values in range of a feature, at least 2.
+        Most rows of values in range of a feature, 2 to 60,000.
     weight : array of shape (n,), default None
         Weight of each row; equal if None.  Rows of weight 0 are not looked at.
     rules : mapping of str to FeatureRule, default None
@@ -81,7 +82,7 @@ def fit_bins(
     ['< 0.1', '[0.1, 0.15]', '(0.15, 0.2]', '> 0.2', 'missing', 'unseen']
     ['energy', 'trade', 'missing', 'unseen']
     """
-    check_integer("max_bins", max_bins, low=2)
+    check_integer("max_bins", max_bins, low=2, high=MOST_BINS)
     check_unique_columns(X)
     given = check_rules(rules, map(str, X.columns))
     faults: list[str] = []

@@ -17,7 +17,7 @@ from clientscore.scale import ScoreScale
 
 from ._edit import Edit, moment
 from ._points_check import checked
-from ._points_text import raw_table, read_text, toml_text
+from ._points_text import raw_frame, raw_table, read_text, toml_text
 from ._term import Term
 
 if TYPE_CHECKING:
@@ -109,19 +109,21 @@ class PointsTable:
     @classmethod
     def read(
         cls,
-        source: str | os.PathLike[str],
+        source: str | os.PathLike[str] | pd.DataFrame,
         scale: ScoreScale | None = None,
         *,
         by: str | None = None,
         why: str | None = None,
         when: Moment = None,
     ) -> PointsTable:
-        """Read a table from TOML or CSV; see :func:`expert_card` for the form.
+        """Read a table from TOML, CSV or a frame; see :func:`expert_card` for the form.
 
         Parameters
         ----------
-        source : str or path
-            A file, or the text itself where it has several lines.
+        source : str, path or DataFrame
+            A file, or the text itself where it has several lines; or a frame with the columns of the CSV
+            (also one from :meth:`frame`, missing points refused), whose head stands in `by`, `why` and
+            `when`.
         scale : ScoreScale, default None
             Instead of the scale of the table.
         by : str, default None
@@ -137,7 +139,8 @@ class PointsTable:
             If the text is no table or has faults; all are listed, with their lines where they are known.
         """
         faults: list[str] = []
-        raw = raw_table(read_text(source), faults)
+        frame = isinstance(source, pd.DataFrame)
+        raw = raw_frame(source, faults) if frame else raw_table(read_text(source), faults)
         given = {"author": by, "why": why, "date": None if when is None else moment(when)}
         raw.meta.update({key: value for key, value in given.items() if value is not None})
         if scale is not None:

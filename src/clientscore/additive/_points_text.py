@@ -8,8 +8,11 @@ import json
 import re
 import tomllib
 from dataclasses import dataclass, field
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+
+import pandas as pd
 
 from clientscore._checks import did_you_mean
 from clientscore.exceptions import InvalidParameterError
@@ -74,6 +77,31 @@ def read_text(source: str | os.PathLike[str]) -> str:
         return Path(source).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidParameterError(f"{source} must be UTF-8 text; {error}.") from error
+
+
+def raw_frame(frame: pd.DataFrame, faults: list[str]) -> RawTable:
+    """Return the rows of a points table in a frame with the columns of CSV, or of ``PointsTable.frame()``."""
+    header = [str(name).lower() for name in frame.columns]
+    _check_header(header, faults)
+    features: dict[str, RawFeature] = {}
+    for place, cells in enumerate(frame.itertuples(index=False, name=None)):
+        row = dict(zip(header, map(_cell_text, cells), strict=True))
+        name = row.get("feature", "")
+        if row.get("row") and (row.get("from") or row.get("to")):
+            row |= {"from": "", "to": ""} if _CODE.fullmatch(row["row"]) else {"row": ""}
+        row["points"] = row.get("points", "") or "refuse"
+        raw = features.setdefault(name, RawFeature(name, f"{name!r} (row {place})"))
+        raw.reason = raw.reason or row.get("reason", "")
+        one = _csv_row(row, f"{name!r}, row {place}", faults)
+        raw.rows += [one] if one else []
+    return RawTable({}, features)
+
+
+def _cell_text(cell: Any) -> str:
+    """Return a cell as CSV would hold it; missing is empty."""
+    if cell is None or cell is pd.NA or cell != cell:  # noqa: PLR0124 -- NaN differs from itself
+        return ""
+    return toml_text(cell) if isinstance(cell, Real) else str(cell)
 
 
 def raw_table(text: str, faults: list[str]) -> RawTable:
@@ -174,9 +202,7 @@ def _from_csv(text: str, faults: list[str]) -> RawTable:
     mark = max(",;\t|", key=lines[start].count)
     reader = csv.reader(io.StringIO("\n".join(lines[start:])), delimiter=mark)
     header = [name.strip().lower() for name in next(reader)]
-    _unknown(header, _COLUMNS, "The header", faults)
-    if len(set(header)) < len(header) or "points" not in header or not {"row", "from", "to"} & set(header):
-        faults.append(f"Columns must be feature, row or from and to, points, each once; got {header}.")
+    _check_header(header, faults)
     features: dict[str, RawFeature] = {}
     for cells in reader:
         line = f"line {start + reader.line_num}"
@@ -195,6 +221,13 @@ def _from_csv(text: str, faults: list[str]) -> RawTable:
         one = _csv_row(row, f"{name!r}, {line}", faults)
         raw.rows += [one] if one else []
     return RawTable({key: meta[key] for key in _META if key in meta}, features)
+
+
+def _check_header(header: list[str], faults: list[str]) -> None:
+    _unknown(header, _COLUMNS, "The header", faults)
+    needed = {"feature", "points"} <= set(header) and {"row", "from", "to"} & set(header)
+    if len(set(header)) < len(header) or not needed:
+        faults.append(f"Columns must be feature, row or from and to, points, each once; got {header}.")
 
 
 def _csv_row(row: Mapping[str, str], where: str, faults: list[str]) -> RawRow | None:

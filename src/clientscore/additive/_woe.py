@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 import pandas as pd
 
-from clientscore._checks import check_integer, check_interval, check_option
+from clientscore._checks import check_option
 from clientscore.exceptions import DataError, InvalidParameterError
 
 from ._bins import FeatureBins, encode
 from ._card import AdditiveCard
-from ._fit_bins import fit_bins
+from ._fit_bins import MOST_BINS, fit_bins
 from ._logistic import fit_signed
 from ._rules import check_weight, directions
 from ._term import Term
 from ._woe_bins import Binned, MergeRules, bin_feature
 from ._woe_report import WoeReport
+from ._woe_settings import Monotone, WoeSettings
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from ._feature_rule import FeatureRule
-
-Monotone = Literal["auto", "auto_shape", "none", "increasing", "decreasing", "peak", "valley"]
-
-_MOST_LEVELS = 60_000
 
 
 def learn_woe(
@@ -37,6 +34,7 @@ def learn_woe(
     sample_weight: ArrayLike | None = None,
     rules: Mapping[str, FeatureRule] | None = None,
     monotone: Monotone | Mapping[str, str] = "auto_shape",
+    otherwise: Monotone = "auto_shape",
     max_prebins: int = 50,
     max_bins: int = 12,
     min_share: float = 0.02,
@@ -67,11 +65,14 @@ def learn_woe(
         :meth:`AdditiveCard.with_rules`.
     monotone : {"auto", "auto_shape", "none", "increasing", "decreasing", "peak", "valley"} or mapping of \
 str to one of these, default "auto_shape"
-        Trend of the bad rate over a number's bins, for all features or by feature ("auto_shape" for those
+        Trend of the bad rate over a number's bins, for all features or by feature (`otherwise` for those
         not named).  A peak rises and then falls, a valley falls and then rises; either part may be empty.
         "auto" takes increasing or decreasing, "auto_shape" peak or valley, by the larger information value.
+    otherwise : {"auto", "auto_shape", "none", "increasing", "decreasing", "peak", "valley"}, \
+default "auto_shape"
+        Trend of numbers that a mapping does not name.
     max_prebins : int, default 50
-        Most prebins of a feature, at least 2.
+        Most prebins of a feature, 2 to 60,000.
     max_bins : int, default 12
         Most bins of a feature (missing and special codes apart), at least 2.
     min_share : float, default 0.02
@@ -117,16 +118,13 @@ str to one of these, default "auto_shape"
     >>> report.frame()[["feature", "bins", "trend"]].values.tolist()
     [['roa', 2, 'decreasing']]
     """
-    check_integer("max_prebins", max_prebins, low=2)
-    check_integer("max_bins", max_bins, low=2)
-    for name, share in (("min_share", min_share), ("rare_share", rare_share)):
-        check_interval(name, share, low=0, high=0.5)
-    check_interval("min_events", min_events, low=0)
-    check_interval("penalty", penalty, low=0)
+    set_up = WoeSettings(
+        otherwise, max_prebins, max_bins, min_share, min_events, rare_share, interpolate, penalty
+    )
     target, weight = _check_rows(X, y, sample_weight)
     limits = MergeRules(max_bins, min_share, min_events, rare_share, max_prebins, bool(interpolate))
     prebins = _prebins(X, max_prebins, None if sample_weight is None else weight, rules)
-    trends = _trends(monotone, prebins)
+    trends = _trends(monotone, prebins, set_up.monotone)
     codes = encode(prebins, X)
     faults: list[str] = []
     binned = [
@@ -154,7 +152,7 @@ def _prebins(
     """Return quantile bins of numbers and all levels of categories."""
     bins = list(fit_bins(X, max_bins=max_prebins, weight=weight, rules=rules))
     places = [j for j, one in enumerate(bins) if one.kind == "category" and one.other]
-    for j, one in zip(places, fit_bins(X.iloc[:, places], max_bins=_MOST_LEVELS, weight=weight), strict=True):
+    for j, one in zip(places, fit_bins(X.iloc[:, places], max_bins=MOST_BINS, weight=weight), strict=True):
         bins[j] = one
     return bins
 
@@ -172,11 +170,11 @@ def _check_rows(
     return target, weight
 
 
-def _trends(monotone: str | Mapping[str, str], bins: list[FeatureBins]) -> list[str]:
+def _trends(monotone: str | Mapping[str, str], bins: list[FeatureBins], otherwise: str) -> list[str]:
     if not isinstance(monotone, Mapping):
         check_option("monotone", monotone, Monotone)
         return [str(monotone)] * len(bins)
-    return directions(monotone, bins, get_args(Monotone), "auto_shape")
+    return directions(monotone, bins, get_args(Monotone), otherwise)
 
 
 def _report(binned: list[Binned], coefficients: Mapping[int, float]) -> WoeReport:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from sklearn.base import BaseEstimator
 
 from clientscore._checks import check_integer, did_you_mean
 from clientscore.exceptions import InvalidParameterError
-from clientscore.hazard import CompetingHazard, check_horizons, check_reach, check_target
+from clientscore.hazard import CompetingHazard, Form, check_horizons, check_reach, check_target
 
 from ._answers import ChurnAnswers
 from ._explain import MIN_EFFECT
@@ -48,6 +49,8 @@ class ChurnModel(ChurnAnswers, BaseEstimator):  # type: ignore[misc]  # scikit-l
         Most boosting rounds of a bag.
     learning_rate : float, default 0.1
         Step of one round, in (0, 1].
+    form : {"card", "trees"}, default "card"
+        "trees": bagged full trees behind the same predictions, to see what the card costs; no drivers.
     random_state : int, default None
         Seed; None: another one every time.
 
@@ -103,6 +106,7 @@ class ChurnModel(ChurnAnswers, BaseEstimator):  # type: ignore[misc]  # scikit-l
         n_bags: int = 2,
         max_rounds: int = 400,
         learning_rate: float = 0.1,
+        form: Form = "card",
         random_state: int | None = None,
     ) -> None:
         self.horizons = horizons
@@ -113,9 +117,17 @@ class ChurnModel(ChurnAnswers, BaseEstimator):  # type: ignore[misc]  # scikit-l
         self.n_bags = n_bags
         self.max_rounds = max_rounds
         self.learning_rate = learning_rate
+        self.form = form
         self.random_state = random_state
 
-    def fit(self, X: pd.DataFrame, target: pd.DataFrame, groups: ArrayLike | None = None) -> ChurnModel:
+    def fit(
+        self,
+        X: pd.DataFrame,
+        target: pd.DataFrame,
+        groups: ArrayLike | None = None,
+        *,
+        clocks: Mapping[str, float] | None = None,
+    ) -> ChurnModel:
         """Learn when and why clients leave.
 
         Parameters
@@ -124,9 +136,11 @@ class ChurnModel(ChurnAnswers, BaseEstimator):  # type: ignore[misc]  # scikit-l
             Features known at ``as_of``.
         target : DataFrame of shape (n, 2)
             Columns duration (whole periods, at least 1) and event (cause; missing, 0 or "" = censored), on
-            the index of `X`.
+            the index of `X`; optionally entry, the periods already passed when the row begins to be at risk.
         groups : array-like of shape (n,), default None
             Client of each row; None: level ``client_id`` of the index where there is one.
+        clocks : mapping of str to float, default None
+            Features that move as time passes, and by how much a period: ``{"relationship_months": 1.0}``.
 
         Returns
         -------
@@ -150,11 +164,47 @@ class ChurnModel(ChurnAnswers, BaseEstimator):  # type: ignore[misc]  # scikit-l
             n_bags=self.n_bags,
             max_rounds=self.max_rounds,
             learning_rate=self.learning_rate,
+            form=self.form,
             random_state=self.random_state,
-        ).fit(X, target["duration"], target["event"], groups)
+        ).fit(X, target["duration"], target["event"], groups, entry=target.get("entry"), clocks=clocks)
         self._describe()
         check_reach(self.hazard_.reach_, self.horizons)
         return self
+
+    def recalibrate(self, X: pd.DataFrame, target: pd.DataFrame) -> ChurnModel:
+        """Return a copy whose level is that of a later window, by horizon and cause.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n, n_features)
+            Features of a later window than training's.
+        target : DataFrame of shape (n, 2)
+            Columns duration and event, as in `fit`, on the index of `X`.
+
+        Returns
+        -------
+        ChurnModel
+            The copy; ``hazard_.recalibration_`` says what was done. The model agrees with Aalen-Johansen at
+            those of its horizons that the window was followed to.
+
+        Raises
+        ------
+        DataError
+            When `target` is not on the index of `X`, or no cause has 20 events in the window.
+        """
+        self._check_fitted()
+        check_target(X, target, ["duration", "event"])
+        followed = target["duration"].max()
+        model = copy.copy(self)
+        model.hazard_ = self.hazard_.recalibrate(
+            X,
+            target["duration"],
+            target["event"],
+            horizons=[horizon for horizon in sorted(self.horizons) if horizon <= followed] or None,
+            entry=target.get("entry"),
+        )
+        model._describe()  # noqa: SLF001 -- itself, copied
+        return model
 
     def predict_cumulative_incidence(
         self, X: pd.DataFrame, horizons: Sequence[int] | None = None
@@ -300,10 +350,19 @@ class ChurnModel(ChurnAnswers, BaseEstimator):  # type: ignore[misc]  # scikit-l
     def from_state(cls, state: Mapping[str, Any]) -> ChurnModel:
         """Return the model that `to_state` wrote; it predicts identically."""
         hazard = CompetingHazard.from_state(state["hazard"])
-        shared = ("causes", "max_rows", "min_events", "n_bags", "max_rounds", "learning_rate", "random_state")
+        shared = (
+            "causes",
+            "max_rows",
+            "min_events",
+            "n_bags",
+            "max_rounds",
+            "learning_rate",
+            "form",
+        )
         model = cls(
             horizons=tuple(state["horizons"]),
             churn_causes=tuple(state["churn_causes"]),
+            random_state=hazard.random_state,
             **{name: getattr(hazard, name) for name in shared},
         )
         model.hazard_ = hazard

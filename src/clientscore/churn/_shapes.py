@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from clientscore.hazard.curves import averaged_over_periods
+from clientscore.hazard import averaged_over_periods
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,7 +11,7 @@ import pandas as pd
 from clientscore._words import NEED
 from clientscore.labels import build_labels, silent_state
 
-from ._constants import EXIT_WORDS, Array
+from ._constants import EXIT_WORDS, Array, industry_column
 from ._paths import Paths, simulate_on
 from ._rows import event_dates, month_dates, texts
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from ._book import Book
 
 _LABELED = 24_000  # client-paths labeled at a time
-# The rule of silent attrition looks back twelve months from the first low one, so this is past enough for a
-# client that is not in a run-off at the date.
-_MEMORY = 24
+# The rule of silent attrition looks back twelve months from the first low one, and takes its season from the
+# same month up to three years before: past enough for a client that is not in a run-off at the date.
+_MEMORY = 60
 
 
 @dataclass(frozen=True)
@@ -144,6 +144,7 @@ class FutureLabels:
         self.here = book.client[:month, places] == client
         self.balance = np.round(book.record["balance"][:month, places])
         self.inflow = np.round(book.record["inflow"][:month, places])
+        self.fee = industry_column("fee")[book.profile.industry[client]]
         self.as_of = pd.Timestamp(month_dates(book.start, np.array([month]))[0])
         everyone = _Group(np.arange(len(places)), 0)
         tables = self._tables(Paths.none(len(places)), everyone, self.clients["client_id"].array)
@@ -194,12 +195,15 @@ class FutureLabels:
         stays = np.arange(n_months) < paths.exit_month[..., None]
         kept = np.flatnonzero(joined(self.here, stays))
         dates = month_dates(self.book.start, np.arange(group.since, self.month + n_months))
+        owner = kept // len(dates)
+        inflow = joined(self.inflow, np.moveaxis(paths.inflow, 0, 2))[kept]
         return pd.DataFrame(
             {
-                "client_id": ids.take(kept // len(dates)),
+                "client_id": ids.take(owner),
                 "month": dates[kept % len(dates)],
                 "balance_amount": joined(self.balance, np.moveaxis(paths.balance, 0, 2))[kept],
-                "inflow_amount": joined(self.inflow, np.moveaxis(paths.inflow, 0, 2))[kept],
+                "inflow_amount": inflow,
+                "fee_income_amount": np.round(inflow * self.fee[group.clients][owner % n]),
             }
         )
 

@@ -44,7 +44,9 @@ class Truth:
     -----
     What futures start from is the state at the date, all but the frailties. It includes the financial
     condition behind the accounts (statements report it late and with noise; use of the line, arrears and
-    balances follow it month by month) and the client's own events from before the tables begin.
+    balances follow it month by month) and the client's own events from before the tables begin. Futures
+    hold no statements, so that a fall of reported sales explains no run-off there (it does for about one
+    label in a thousand of the book).
     """
 
     book: Book

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 
-def whole_durations(duration: Any) -> Ints:
-    """Return durations as integers, or say what is wrong with them."""
+def whole_durations(duration: Any) -> NDArray[np.float64]:
+    """Return durations in whole periods, or say what is wrong with them."""
     try:
         values = np.asarray(duration, dtype=np.float64)
     except (TypeError, ValueError):
@@ -43,7 +43,29 @@ def whole_durations(duration: Any) -> Ints:
     ]
     if faults:
         raise DataError(f"duration must be whole periods of at least 1 in all {len(values)} rows.", faults)
-    return values.astype(np.int64)
+    return values
+
+
+def positive_durations(duration: Any) -> NDArray[np.float64]:
+    """Return durations as numbers above 0, or say what is wrong with them."""
+    try:
+        values = np.array(duration, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise DataError("duration must hold numbers above 0; got text or missing values.") from None
+    if values.ndim != 1:
+        raise DataError(f"duration must be one column; got shape {values.shape}.")
+    missing, early = int((~np.isfinite(values)).sum()), int((values <= 0).sum())
+    faults = [
+        f"{count} {words}"
+        for count, words in (
+            (missing, "missing or infinite: censored clients have the time seen as duration"),
+            (early, "zero or negative: not at risk when the window opens, leave these rows out"),
+        )
+        if count
+    ]
+    if faults:
+        raise DataError(f"duration must be above 0 in all {len(values)} rows.", faults)
+    return values
 
 
 def client_numbers(X: pd.DataFrame, groups: ArrayLike | None) -> NDArray[np.int64]:
@@ -67,7 +89,7 @@ def check_features(X: pd.DataFrame) -> None:
         )
 
 
-def check_rows(X: pd.DataFrame, duration: Ints, event: pd.Series) -> None:
+def check_rows(X: pd.DataFrame, duration: Ints | NDArray[np.float64], event: pd.Series) -> None:
     """Raise unless the rows agree in number."""
     if not len(X) == len(duration) == len(event):
         raise DataError(
@@ -90,26 +112,24 @@ def check_horizons(horizons: Sequence[int]) -> None:
         check_integer("horizons", horizon, low=1)
 
 
-def check_reach(reach: int, horizons: Sequence[int]) -> None:
+def check_reach(reach: float, horizons: Sequence[int]) -> None:
     """Raise when a horizon lies past the last period with clients at risk."""
     if reach < max(horizons):
         raise InvalidParameterError(
-            f"horizons must not pass the longest duration in training, {reach}; "
+            f"horizons must not pass the longest duration in training, {reach:g}; "
             f"got {tuple(horizons)}. Shorten them, or follow clients longer."
         )
 
 
-def check_counts(causes: tuple[str, ...], counts: Ints, n_periods: int) -> None:
+def check_counts(causes: tuple[str, ...], counts: Ints, within: str) -> None:
     """Raise when nothing happens in time, or a cause that was asked for does not."""
     if not counts.sum():
-        raise DataError(
-            f"event must have at least one event within {n_periods} periods; all rows are censored."
-        )
+        raise DataError(f"event must have at least one event within {within}; all rows are censored.")
     absent = [name for name, count in zip(causes, counts, strict=True) if count == 0]
     if absent:
         raise DataError(
-            f"causes must each have an event within {n_periods} periods; got none of {absent}. "
-            "Leave them out of causes=, or lengthen n_periods."
+            f"causes must each have an event within {within}; got none of {absent}. "
+            "Leave them out of causes=, or follow clients longer."
         )
 
 

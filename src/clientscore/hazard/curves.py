@@ -1,23 +1,16 @@
-"""From log odds to hazards, incidence and survival; the card without its clock."""
+"""From log odds to hazards, incidence and survival."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
-
-from clientscore.additive import Term
-
-from .panel import PERIOD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import ArrayLike, NDArray
-
-    from clientscore.additive import AdditiveCard
 
     Floats = NDArray[np.float64]
 
@@ -32,38 +25,6 @@ class OneClient(NamedTuple):
     effects: dict[str, float]
 
 
-def averaged_over_periods(card: AdditiveCard, n_periods: int) -> AdditiveCard:
-    """Return the card of the features alone, tables that move with the period replaced by their mean."""
-    terms = []
-    for term in card.terms:
-        if PERIOD not in term.features:
-            terms.append(term)
-        elif len(term.features) == 2:
-            place = term.features.index(PERIOD)
-            mean = np.moveaxis(term.values, place, 0)[:n_periods].mean(axis=0)
-            terms.append(Term((term.features[1 - place],), mean))
-    bins = tuple(one for one in card.bins if one.name != PERIOD)
-    return replace(card, bins=bins, terms=tuple(terms))
-
-
-def over_periods(card: AdditiveCard, codes: NDArray[Any], n_periods: int) -> Floats:
-    """Return the card's log odds in each period, (rows, periods, outputs); `codes` lack the period."""
-    if PERIOD not in card.features:  # a card learned on a single period need not hold it
-        fixed = card.decision_codes(codes).reshape(len(codes), 1, -1)
-        return np.repeat(fixed, n_periods, axis=1)
-    place = card.features.index(PERIOD)
-    whole = codes if place == codes.shape[1] else np.insert(codes, place, 0, axis=1)
-    return card.decision_profile(whole, PERIOD, range(n_periods))
-
-
-def over_periods_one(card: AdditiveCard, codes: list[int], n_periods: int) -> Floats:
-    """Return `over_periods` of one client's row numbers: shape (periods, outputs)."""
-    if PERIOD not in card.features:
-        return np.tile(card.decision_codes_one(codes), (n_periods, 1))
-    place = card.features.index(PERIOD)
-    return card.profile_one([*codes[:place], 0, *codes[place:]], PERIOD, range(n_periods))
-
-
 def hazards(log_odds: Floats) -> Floats:
     """Softmax against staying, whose log odds are 0."""
     top = np.maximum(log_odds.max(axis=-1, keepdims=True), 0.0)
@@ -71,29 +32,43 @@ def hazards(log_odds: Floats) -> Floats:
     return np.asarray(odds / (np.exp(-top) + odds.sum(axis=-1, keepdims=True)))
 
 
+def staying(hazard: Floats) -> Floats:
+    """Return the probability of not leaving, at least 0 where hazards add to 1 but for rounding."""
+    return np.asarray(np.maximum(1.0 - hazard.sum(axis=-1), 0.0))
+
+
 def incidence(hazard: Floats) -> tuple[Floats, Floats]:
     """Cumulative incidence (rows, periods, causes) and survival (rows, periods) from hazards."""
-    survival = np.cumprod(1.0 - hazard.sum(axis=-1), axis=1)
+    survival = np.cumprod(staying(hazard), axis=1)
     at_risk = np.concatenate([np.ones((len(hazard), 1)), survival[:, :-1]], axis=1)
     return np.cumsum(at_risk[:, :, None] * hazard, axis=1), survival
+
+
+def read_curves(hazard: Floats, places: Floats) -> tuple[Floats, Floats]:
+    """Return incidence (rows, m, causes) and survival (rows, m) at places of the clock.
+
+    Between the ends of two periods the hazards are constant over places, so that survival falls
+    geometrically and every cause has its share of what is lost.
+    """
+    curve, survival = incidence(hazard)
+    period = np.maximum(np.ceil(places).astype(np.int64) - 1, 0)
+    part = places - period
+    if (part == 1.0).all():
+        return curve[:, period], survival[:, period]
+    n = len(hazard)
+    before = np.concatenate([np.ones((n, 1)), survival], axis=1)[:, period]
+    gone = np.concatenate([np.zeros((n, 1, hazard.shape[2])), curve], axis=1)[:, period]
+    inside = hazard[:, period]
+    leaving = inside.sum(axis=2)
+    there = before * staying(inside) ** part
+    share = np.divide(before - there, leaving, out=np.zeros_like(there), where=leaving > 0)
+    return gone + share[:, :, None] * inside, there
 
 
 def cause_shares(curve: Floats, causes: Sequence[str], names: Sequence[str]) -> Floats:
     """Share of each named cause in each client's incidence of them by the last period: (rows, causes)."""
     share = curve[:, -1] * np.isin(causes, names)
     return np.asarray(share / share.sum(axis=1, keepdims=True))
-
-
-def level_shift(log_odds: Floats, target: Floats, rounds: int = 50) -> Floats:
-    """Shift of each cause's log odds that makes the mean incidence of the last period equal `target`."""
-    shift = np.zeros(log_odds.shape[-1])
-    for _ in range(rounds):
-        mean = incidence(hazards(log_odds + shift))[0][:, -1].mean(axis=0)
-        step = np.log(target / mean)
-        shift += step
-        if np.abs(step).max() < 1e-7:
-            break
-    return shift
 
 
 def population_frame(causes: tuple[str, ...], events: ArrayLike, incidence_: ArrayLike) -> pd.DataFrame:

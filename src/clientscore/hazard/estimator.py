@@ -1,46 +1,42 @@
-"""The estimator: exits with competing causes as one multinomial additive hazard."""
+"""The estimator: exits with competing causes as one multinomial hazard."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from copy import copy
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted
 
-from clientscore._checks import check_integer, check_interval
-from clientscore.additive import AdditiveCard, encode, fit_bins, learn_boosted
-from clientscore.exceptions import InvalidParameterError
-from clientscore.metrics import aalen_johansen, encode_events
+from clientscore._checks import check_integer, check_interval, check_option
+from clientscore.additive import AdditiveCard
 
-from .checks import check_causes, check_counts, check_features, check_rows, client_numbers, whole_durations
-from .curves import (
-    BLOCK,
-    OneClient,
-    averaged_over_periods,
-    cause_shares,
-    hazards,
-    incidence,
-    level_shift,
-    over_periods,
-    over_periods_one,
-    population_frame,
-)
-from .panel import PersonPeriods, expand, period_bins, with_period
+from .checks import client_numbers
+from .clock import Clock, whole_clock
+from .curves import population_frame
+from .learning import BoostRules, at_opening, code_table, learn_card, read_speeds
+from .level import level_rows, level_segments, solve_level
+from .panel import expand
+from .prediction import HazardPrediction
+from .recalibration import Window
+from .sample import Sample, read_target, training_sample
+from .scores import CardScores, shifted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
+    from .shifts import Segment
+
     Floats = NDArray[np.float64]
 
-_LEVEL_ROWS = 50_000  # rows that carry the level correction
+Form = Literal["card", "trees"]
 
 
-class CompetingHazard(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """Discrete-time hazard with competing causes on an additive card.
+class CompetingHazard(HazardPrediction):
+    """Hazard with competing causes in discrete time, on an additive card.
 
     In period t a client still there leaves by cause k with probability
     ``h_k(t, x) = exp(f_k(t, x)) / (1 + sum_j exp(f_j(t, x)))``, f an additive card whose features are
@@ -48,31 +44,42 @@ class CompetingHazard(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
     ``F_k(t) = sum_{s <= t} S(s - 1) h_k(s)``; S and all F add to 1.  Assumes that censoring is independent
     of the causes given `x`.
 
+    Durations are whole periods, or any numbers above 0, cut into bins (`n_time_bins`) at quantiles of the
+    event times.  Inside a bin the hazards are proportional to the population's (Nelson-Aalen), which is also
+    how curves are read between the edges and how long a client censored, or entering, inside a bin is
+    counted; a client that leaves inside a bin counts the whole bin, which is exact to first order in the
+    bin's hazard.
+
     The level is corrected once: a shift of each cause's log odds makes the mean incidence over the training
-    rows at the longest period equal the Aalen-Johansen incidence of the same rows.  This uses the training
-    window itself, so it corrects the fit, not a drift after it.
+    rows at the longest period equal the Aalen-Johansen incidence of the same rows; with delayed entry, the
+    expected number of events equal the observed one.  This uses the training window itself, so it corrects
+    the fit, not a drift after it: see `recalibrate`.
 
     Parameters
     ----------
     n_periods : int, default 12
-        Longest horizon, in periods; later events count as censored there.
+        Longest horizon, in periods; later events count as censored there.  Not read with `n_time_bins`.
+    n_time_bins : int, default None
+        Number of bins that durations are cut into; None: durations are whole periods.
     causes : sequence of str or mapping, default None
         The causes and their order, or names of event values, for instance ``{1: "hard_attrition"}``; None:
         the causes that occur.
-    max_rows : int, default 200_000
-        Budget of person-period rows.  Above it stay rows are sampled uniformly and weighted; event rows are
-        all kept, and at least as many stay rows as event rows.
+    form : {"card", "trees"}, default "card"
+        "trees": bagged full trees behind the same predictions, to see what the card costs; no drivers.
+    max_rows : int, default 5_000_000
+        Budget of person-period rows.  Above it stay rows are sampled and weighted; event rows are all kept,
+        and at least as many stay rows as event rows.
     min_events : int, default 40
-        A cause that fewer clients left by gets the same hazard for every client and period.
+        A cause that fewer clients left by gets the same hazard for every client.
     max_bins : int, default 63
         Bins of a feature.
-    n_bags : int, default 2
+    n_bags : int, default 4
         Bags of the boosted card.
-    max_rounds : int, default 400
+    max_rounds : int, default 1000
         Most boosting rounds of a bag; early stopping on held-out clients usually ends it sooner.
-    learning_rate : float, default 0.1
+    learning_rate : float, default 0.05
         Step of one round, in (0, 1].
-    min_rows_leaf : int, default 100
+    min_rows_leaf : int, default 300
         Fewest person-period rows of a leaf; events are rare, so leaves must be wide.
     random_state : int, default None
         Seed of sampling and bags; None: another one every time.
@@ -81,16 +88,20 @@ class CompetingHazard(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
     ----------
     causes_ : tuple of str
         Causes, in the order of every output.
-    reach_ : int
-        Last period with clients at risk in training; horizons end here.
+    reach_ : int or float
+        Last period with clients at risk in training, or the longest duration; horizons end here.
     card_ : AdditiveCard or None
-        Log odds of each cause against staying; None when every cause is constant.
+        Log odds of each cause against staying; None when every cause is constant, or for trees.
     constant_causes_ : tuple of str
         Causes that fewer than `min_events` clients left by.
+    clocks_ : dict of str to float
+        Features that move with the clock.
     sampled_share_ : float
         Share of stay rows used, in (0, 1].
     level_shift_ : dict of str to float
-        Shift of the log odds by cause that the level correction made.
+        Shift of the log odds by cause that the level correction made, a mean over periods.
+    recalibration_ : DataFrame or None
+        What `recalibrate` did, by cause and horizon; None before.
     population_ : DataFrame
         Index cause: events, and the Aalen-Johansen incidence at `reach_`.
     n_rows_ : int
@@ -122,18 +133,22 @@ class CompetingHazard(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
         self,
         *,
         n_periods: int = 12,
+        n_time_bins: int | None = None,
         causes: Sequence[str] | Mapping[Any, str] | None = None,
-        max_rows: int = 200_000,
+        form: Form = "card",
+        max_rows: int = 5_000_000,
         min_events: int = 40,
         max_bins: int = 63,
-        n_bags: int = 2,
-        max_rounds: int = 400,
-        learning_rate: float = 0.1,
-        min_rows_leaf: int = 100,
+        n_bags: int = 4,
+        max_rounds: int = 1000,
+        learning_rate: float = 0.05,
+        min_rows_leaf: int = 300,
         random_state: int | None = None,
     ) -> None:
         self.n_periods = n_periods
+        self.n_time_bins = n_time_bins
         self.causes = causes
+        self.form = form
         self.max_rows = max_rows
         self.min_events = min_events
         self.max_bins = max_bins
@@ -144,21 +159,47 @@ class CompetingHazard(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
         self.random_state = random_state
 
     def fit(
-        self, X: pd.DataFrame, duration: ArrayLike, event: ArrayLike, groups: ArrayLike | None = None
+        self,
+        X: pd.DataFrame,
+        duration: ArrayLike,
+        event: ArrayLike,
+        groups: ArrayLike | None = None,
+        *,
+        entry: ArrayLike | None = None,
+        duration_low: ArrayLike | None = None,
+        clocks: Mapping[str, float] | None = None,
     ) -> CompetingHazard:
         """Learn the hazards.
+
+        A row is a client from the opening of its window, or an episode of one: with `entry` a client whose
+        features change is cut into rows, each at risk from its entry to its duration, only the last of them
+        with the event.
 
         Parameters
         ----------
         X : DataFrame of shape (n, n_features)
-            Features known when the window opens.
+            Features known when the row begins to be at risk.
         duration : array-like of shape (n,)
-            Periods seen, whole, at least 1: the event's period, or the last one seen of a censored client.
+            Whole periods seen, at least 1: the event's period, or the last one seen of a censored client.
+            With `n_time_bins` any number above 0.
         event : array-like of shape (n,)
             Cause by name or number; missing, 0 or "" = censored.
         groups : array-like of shape (n,), default None
             Client of each row, so that early stopping holds whole clients out; None: level ``client_id`` of
             the index where there is one, else each row is its own.
+        entry : array-like of shape (n,), default None
+            Time already passed on the clock when the row begins to be at risk, at least 0 and below
+            `duration` (delayed entry, left truncation); None: 0.
+        duration_low : array-like of shape (n,), default None
+            Where an event is known only to lie in (duration_low, duration] (interval censoring); missing
+            where `duration` is known.  Events are dealt over the periods of their interval by one rate for
+            a first fit, and by each client's own hazards of that fit for the second (one step of an EM
+            algorithm).
+            Whole periods need no interval for an event known to its period.
+        clocks : mapping of str to float, default None
+            Features that move as time passes, and by how much a period (a unit of duration with
+            `n_time_bins`): ``{"relationship_months": 1.0}`` is the second clock, beside the one that starts
+            when the window opens; ``{"months_to_maturity": -1.0}`` runs down.
 
         Returns
         -------
@@ -168,192 +209,123 @@ class CompetingHazard(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
         Raises
         ------
         DataError
-            When durations are not whole periods of at least 1, all rows are censored, or a named cause is
-            absent.
+            When durations are not whole periods of at least 1 (or not above 0), all rows are censored, a
+            named cause is absent, or the level correction does not converge.
         InvalidParameterError
             When a setting is outside its rule or a feature is called "period".
         """
         self._check_parameters()
-        check_features(X)
-        periods = whole_durations(duration)
-        in_time = pd.Series(np.asarray(event, dtype=object))
-        check_rows(X, periods, in_time)
-        in_time[periods > self.n_periods] = None
-        codes_event, causes = encode_events(in_time, self.causes)
-        periods = np.minimum(periods, self.n_periods)
-        counts = np.bincount(codes_event, minlength=len(causes) + 1)[1:]
-        check_counts(causes, counts, self.n_periods)
-
-        rng = np.random.default_rng(self.random_state)
-        bins = fit_bins(X, max_bins=self.max_bins)
-        codes = encode(bins, X)
-        panel = expand(periods, codes_event, self.max_rows, rng)
-        self.causes_ = causes
-        self.reach_ = int(periods.max())
-        self.n_rows_ = len(X)
-        self.sampled_share_ = panel.share
-        self.feature_names_in_ = np.asarray(X.columns, dtype=object)
-        clients = client_numbers(X, groups)
-        self.constant_causes_ = tuple(
-            name
-            for code, name in enumerate(causes, start=1)
-            if len(np.unique(clients[codes_event == code])) < self.min_events
+        whole = self.n_time_bins is None
+        target = read_target(
+            X,
+            duration,
+            event,
+            whole=whole,
+            limit=self.n_periods if whole else np.inf,
+            causes=self.causes,
+            entry=entry,
+            duration_low=duration_low,
         )
-        stays = float(panel.weight[panel.outcome == 0].sum())
-        self._constant = np.log(np.maximum(counts, 1) / max(stays, 1.0))
-        self.card_ = self._learn(codes, bins, panel, clients, rng)
-        self._set_tables()
-        self._correct_level(X, periods, codes_event, rng)
+        speeds = read_speeds(clocks, X)
+        words = f"{self.n_periods} periods" if whole else "the durations given"
+        sample = training_sample(target, client_numbers(X, groups), self.n_time_bins, words)
+        rng = np.random.default_rng(self.random_state)
+        self._describe(X, sample, speeds)
+        sample = sample.dealt_by_rate()
+        self._learn(X, sample, rng)
+        rows = sample.spells.vague
+        if len(rows):
+            hazard = self.predict_hazard(at_opening(X.iloc[rows], target.entry[rows], speeds))
+            sample = sample.dealt_by(hazard)
+            self._learn(X, sample, rng)
+        shift = self._level(X, sample, level_segments(sample))
+        self._shift(shift)
+        self.level_shift_ = dict(zip(self.causes_, shift.mean(axis=0).tolist(), strict=True))
+        counts = np.bincount(target.event, minlength=len(self.causes_) + 1)[1:]
+        self.population_ = population_frame(self.causes_, counts, sample.incidence[-1])
         return self
 
-    def predict_hazard(self, X: pd.DataFrame) -> Floats:
-        """Probability of leaving in each period by each cause, of a client still there.
+    def recalibrate(
+        self,
+        X: pd.DataFrame,
+        duration: ArrayLike,
+        event: ArrayLike,
+        *,
+        horizons: Sequence[float] | None = None,
+        entry: ArrayLike | None = None,
+    ) -> CompetingHazard:
+        """Return a copy whose level is that of a later window, by horizon and cause.
+
+        A shift of each cause's log odds between one horizon and the next makes the mean incidence of the
+        window's rows at each horizon equal their Aalen-Johansen incidence (with delayed entry: expected
+        events equal those that happened).  Hazards stay hazards, so that incidences still rise with the
+        horizon and add to 1 with survival.  Order within a period does not change.
 
         Parameters
         ----------
         X : DataFrame of shape (n, n_features)
-            Features; extra columns are ignored.
+            Features of a later window than training's.
+        duration, event : array-like of shape (n,)
+            As in `fit`.
+        horizons : sequence of int or float, default None
+            Horizons at which to agree, within the window's follow-up; None: a third, two thirds and all of
+            it.  Horizons of a cause with fewer than 20 events between them are joined with the next.
+        entry : array-like of shape (n,), default None
+            As in `fit`.
 
         Returns
         -------
-        ndarray of shape (n, reach_, n_causes)
-            In [0, 1]; the sum over causes is below 1.
-        """
-        blocks = [hazards(values) for *_, values in self._blocks(X, self.reach_)]
-        return np.concatenate(blocks) if blocks else np.empty((0, self.reach_, len(self.causes_)))
-
-    def predict_incidence(self, X: pd.DataFrame, horizons: Sequence[int]) -> Floats:
-        """Probability of having left by each cause within each horizon.
-
-        Parameters
-        ----------
-        X : DataFrame of shape (n, n_features)
-            Features; extra columns are ignored.
-        horizons : sequence of int
-            Periods, from 1 to `reach_`.
-
-        Returns
-        -------
-        ndarray of shape (n, n_horizons, n_causes)
-            Adds to 1 with `predict_survival`.
+        CompetingHazard
+            The copy; `recalibration_` says what was done.  A cause with fewer than 20 events in the window
+            keeps its hazards ("unchanged").  Past the window's follow-up the last shift goes on.
 
         Raises
         ------
+        DataError
+            When no cause has 20 events, or the shifts do not converge.
         InvalidParameterError
-            When a horizon lies past the fitted periods.
-        """
-        return self.predict_curves(X, horizons)[0]
+            When a horizon lies past the window's follow-up.
 
-    def predict_survival(self, X: pd.DataFrame, horizons: Sequence[int]) -> Floats:
-        """Probability of still being there at the end of each horizon.
-
-        Parameters
-        ----------
-        X : DataFrame of shape (n, n_features)
-            Features; extra columns are ignored.
-        horizons : sequence of int
-            Periods, from 1 to `reach_`.
-
-        Returns
-        -------
-        ndarray of shape (n, n_horizons)
-            In [0, 1], falling with the horizon.
-        """
-        return self.predict_curves(X, horizons)[1]
-
-    def predict_curves(self, X: pd.DataFrame, horizons: Sequence[int]) -> tuple[Floats, Floats]:
-        """Incidence and survival together, at the cost of one.
-
-        Parameters
-        ----------
-        X : DataFrame of shape (n, n_features)
-            Features; extra columns are ignored.
-        horizons : sequence of int
-            Periods, from 1 to `reach_`.
-
-        Returns
-        -------
-        tuple of ndarray
-            As `predict_incidence`, as `predict_survival`.
-        """
-        wanted = self._check_horizons(horizons)
-        gone = np.empty((len(X), len(wanted), len(self.causes_)))
-        there = np.empty((len(X), len(wanted)))
-        for rows, _, values in self._blocks(X, int(wanted.max())):
-            curve, survival = incidence(hazards(values))
-            gone[rows], there[rows] = curve[:, wanted - 1], survival[:, wanted - 1]
-        return gone, there
-
-    def predict_one(
-        self, values: Mapping[str, Any], horizons: Sequence[int], cause: Sequence[str] = ()
-    ) -> OneClient:
-        """Return curves and drivers of one client, a mapping in, without pandas on the way.
-
-        Parameters
-        ----------
-        values : mapping of str to float, str or None
-            Every feature by name; None or NaN where missing.
-        horizons : sequence of int
-            Periods, from 1 to `reach_`.
-        cause : sequence of str, default ()
-            Causes to explain; none: no effects.
-
-        Returns
-        -------
-        OneClient
-            The client's row of `predict_curves`, and of `drivers` for the features in the card.
-        """
-        wanted = self._check_horizons(horizons)
-        codes = [] if self.card_ is None else self._average.codes_one(values)
-        log_odds = np.tile(self._constant, (1, self.reach_, 1))
-        if self.card_ is not None:
-            log_odds[0][:, self._learned] = over_periods_one(self.card_, codes, self.reach_)
-        curve, survival = incidence(hazards(log_odds))
-        effects: dict[str, float] = {}
-        if cause:
-            check_causes(cause, self.causes_)
-            share = cause_shares(curve, self.causes_, cause)[0]
-            for column in np.flatnonzero(self._learned & (share > 0)):
-                part = self._average.explain_codes_one(codes, output=self.causes_[column])
-                weight = float(share[column])
-                effects = {name: effects.get(name, 0.0) + weight * value for name, value in part.items()}
-        return OneClient(curve[0, wanted - 1], survival[0, wanted - 1], effects)
-
-    def drivers(self, X: pd.DataFrame, cause: str | Sequence[str]) -> pd.DataFrame:
-        """Return what moves each client's risk away from the average, feature by feature.
-
-        The mean over periods of the terms' log-odds contributions; pairs half and half.  For several causes
-        the contributions are weighted by the client's own incidence of each.
-
-        Parameters
-        ----------
-        X : DataFrame of shape (n, n_features)
-            Features; extra columns are ignored.
-        cause : str or sequence of str
-            Cause or causes to explain.
-
-        Returns
-        -------
-        DataFrame of shape (n, n_features)
-            Log odds; positive raises the risk.  A cause with a constant hazard contributes 0.
+        Examples
+        --------
+        >>> import numpy as np, pandas as pd
+        >>> rng = np.random.default_rng(0)
+        >>> X = pd.DataFrame({"complaints_sum_3m": rng.poisson(1.0, 4000).astype(float)})
+        >>> left = rng.random((4000, 6)) < 0.02 * (1 + X[["complaints_sum_3m"]].to_numpy())
+        >>> duration = np.where(left.any(axis=1), left.argmax(axis=1) + 1, 6)
+        >>> event = np.where(left.any(axis=1), "closure", None)
+        >>> model = CompetingHazard(n_periods=6, random_state=0).fit(X[:2000], duration[:2000], event[:2000])
+        >>> later = model.recalibrate(X[2000:], duration[2000:], event[2000:], horizons=[3, 6])
+        >>> later.recalibration_["done"].to_list()
+        ['shifted', 'shifted']
         """
         self._check_fitted()
-        names = [cause] if isinstance(cause, str) else list(cause)
-        check_causes(names, self.causes_)
-        columns = pd.Index(self.feature_names_in_, dtype="str")
-        parts = [pd.DataFrame(index=X.index[:0], columns=columns, dtype=np.float64)]
-        for rows, codes, log_odds in self._blocks(X, self.reach_):
-            share = cause_shares(incidence(hazards(log_odds))[0], self.causes_, names)
-            effects = self._effects(codes, X.index[rows], share)
-            parts.append(effects.reindex(columns=columns, fill_value=0.0))
-        return pd.concat(parts) if len(parts) > 1 else parts[0]
+        target = read_target(
+            X,
+            duration,
+            event,
+            whole=self._clock.whole,
+            limit=self.reach_,
+            causes=self.causes if isinstance(self.causes, Mapping) else self.causes_,
+            entry=entry,
+        )
+        window = Window.of(Sample(target, self._clock, client_numbers(X, None)), horizons)
+        model = copy(self)
+        before = self.predict_incidence(X, window.horizons)
+        shift = self._level(X, window.sample, window.segments)
+        model._shift(shift)  # noqa: SLF001 -- itself, copied
+        model.recalibration_ = window.record(before.mean(axis=0), shift)
+        return model
 
     def to_state(self) -> dict[str, Any]:
         """Return the fitted model as JSON scalars, lists, dicts and arrays."""
         self._check_fitted()
+        trees = self._scores is not None and self.card_ is None
+        record = self.recalibration_
         return {
             "parameters": {**self.get_params(), "causes": list(self.causes_)},
-            "reach": self.reach_,
+            "clock": self._clock.to_state(),
+            "clocks": dict(self.clocks_),
             "n_rows": self.n_rows_,
             "sampled_share": self.sampled_share_,
             "constant_causes": list(self.constant_causes_),
@@ -362,7 +334,9 @@ class CompetingHazard(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
             "level_shift": [self.level_shift_[name] for name in self.causes_],
             "events": self.population_["events"].to_numpy(np.int64),
             "incidence": self.population_["aalen_johansen"].to_numpy(np.float64),
+            "recalibration": None if record is None else record.to_dict("list"),
             "card": None if self.card_ is None else self.card_.to_state(),
+            "trees": self._scores.to_state() if trees else None,
         }
 
     @classmethod
@@ -370,20 +344,30 @@ class CompetingHazard(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
         """Return the model that `to_state` wrote; it predicts identically."""
         model = cls(**state["parameters"])
         model.causes_ = tuple(state["parameters"]["causes"])
-        model.reach_ = int(state["reach"])
+        clock = state.get("clock")
+        model._clock = whole_clock(int(state["reach"])) if clock is None else Clock.from_state(clock)
+        model._set_reach()
+        model.clocks_ = {str(name): float(speed) for name, speed in state.get("clocks", {}).items()}
         model.n_rows_ = int(state["n_rows"])
         model.sampled_share_ = float(state["sampled_share"])
         model.constant_causes_ = tuple(state["constant_causes"])
-        model._constant = np.asarray(state["constant"], dtype=np.float64)
+        shape = (model._clock.n_periods, len(model.causes_))
+        model._constant = np.broadcast_to(np.asarray(state["constant"], dtype=np.float64), shape).copy()
         model.feature_names_in_ = np.asarray(state["features"], dtype=object)
         model.level_shift_ = dict(zip(model.causes_, map(float, state["level_shift"]), strict=True))
         model.population_ = population_frame(model.causes_, state["events"], state["incidence"])
-        model.card_ = None if state["card"] is None else AdditiveCard.from_state(state["card"])
-        model._set_tables()
+        record = state.get("recalibration")
+        model.recalibration_ = None if record is None else pd.DataFrame(record)
+        model._set_card(None if state["card"] is None else AdditiveCard.from_state(state["card"]))
         return model
 
+    # ---- learning --------------------------------------------------------------------------------------
+
     def _check_parameters(self) -> None:
+        check_option("form", self.form, Form)
         check_integer("n_periods", self.n_periods, low=1, high=200)
+        if self.n_time_bins is not None:
+            check_integer("n_time_bins", self.n_time_bins, low=1, high=200)
         check_integer("max_rows", self.max_rows, low=1)
         check_integer("min_events", self.min_events, low=1)
         check_integer("max_bins", self.max_bins, low=2, high=250)
@@ -392,107 +376,54 @@ class CompetingHazard(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
         check_integer("min_rows_leaf", self.min_rows_leaf, low=1)
         check_interval("learning_rate", self.learning_rate, low=0.0, high=1.0, closed="high")
 
-    def _check_fitted(self) -> None:
-        check_is_fitted(self, "causes_")
-
-    def _check_horizons(self, horizons: Sequence[int]) -> NDArray[np.int64]:
-        self._check_fitted()
-        wanted = np.asarray(list(horizons))
-        whole = len(wanted) > 0 and np.issubdtype(wanted.dtype, np.integer)
-        if not whole or wanted.min() < 1 or wanted.max() > self.reach_:
-            raise InvalidParameterError(
-                f"horizons must be whole periods from 1 to {self.reach_}, as far as this model reaches "
-                f"(n_periods={self.n_periods}, longest duration seen {self.reach_}); got {list(horizons)}."
-            )
-        return wanted.astype(np.int64)
-
-    @property
-    def _learned(self) -> NDArray[np.bool_]:
-        """Which causes the card holds."""
-        return ~np.isin(self.causes_, self.constant_causes_)
-
-    def _learn(
-        self,
-        codes: NDArray[Any],
-        bins: tuple[Any, ...],
-        panel: PersonPeriods,
-        groups: NDArray[np.int64],
-        rng: np.random.Generator,
-    ) -> AdditiveCard | None:
-        """Learn the card of the causes with enough events; rows that end by another cause are left out."""
-        outputs = [name for name in self.causes_ if name not in self.constant_causes_]
-        if not outputs:
-            return None
-        target = np.full(len(self.causes_) + 1, -1)
-        target[0] = 0
-        target[1:][self._learned] = np.arange(1, len(outputs) + 1)
-        outcome = target[panel.outcome]
-        used = np.flatnonzero(outcome >= 0)
-        card, _ = learn_boosted(
-            with_period(codes, panel.row[used], panel.period[used]),
-            (*bins, period_bins(self.reach_)),
-            outcome[used],
-            objective="multiclass",
-            outputs=outputs,
-            sample_weight=panel.weight[used],
-            groups=groups[panel.row[used]],
-            n_bags=self.n_bags,
-            max_rounds=self.max_rounds,
-            learning_rate=self.learning_rate,
-            min_rows_leaf=self.min_rows_leaf,
-            random_state=int(rng.integers(2**31 - 1)),
+    def _describe(self, X: pd.DataFrame, sample: Sample, speeds: dict[str, float]) -> None:
+        """Set what the sample says before anything is learned."""
+        self.causes_ = sample.target.causes
+        self._clock = sample.clock
+        self._set_reach()
+        self.clocks_ = speeds
+        self.n_rows_ = len(X)
+        self.feature_names_in_ = np.asarray(X.columns, dtype=object)
+        self.recalibration_ = None
+        self.constant_causes_ = tuple(
+            name
+            for code, name in enumerate(self.causes_, start=1)
+            if sample.clients_of(code) < self.min_events
         )
-        return card
 
-    def _effects(self, codes: NDArray[Any], index: pd.Index, share: Floats) -> pd.DataFrame:
-        """Contributions of the features in the card, causes mixed by `share`."""
-        explained = np.flatnonzero(self._learned & (share > 0).any(axis=0))
-        if not len(explained):
-            return pd.DataFrame(index=index)
-        parts = [
-            share[:, [column]] * self._average.feature_contributions_codes(codes, output=self.causes_[column])
-            for column in explained
-        ]
-        total = sum(parts[1:], start=parts[0])
-        return pd.DataFrame(total, index=index, columns=list(self._average.scored_features))
+    def _set_reach(self) -> None:
+        self.reach_ = int(self._clock.reach) if self._clock.whole else self._clock.reach
 
-    def _set_tables(self) -> None:
-        if self.card_ is not None:
-            self._average = averaged_over_periods(self.card_, self.reach_)
+    def _learn(self, X: pd.DataFrame, sample: Sample, rng: np.random.Generator) -> None:
+        """Learn the causes with enough events; the others have one hazard for all."""
+        panel = expand(sample.spells, sample.events, self.max_rows, rng)
+        self.sampled_share_ = panel.share
+        stays = float(panel.weight[panel.outcome == 0].sum())
+        counts = np.maximum(sample.counts.sum(axis=0), 1.0)
+        self._constant = np.tile(np.log(counts / max(stays, 1.0)), (self._clock.n_periods, 1))
+        names = [name for name in self.causes_ if name not in self.constant_causes_]
+        if not names:
+            self._set_card(None)
+            return
+        table = code_table(X, sample, panel, self.clocks_, self.max_bins)
+        rules = BoostRules(self.n_bags, self.max_rounds, self.learning_rate, self.min_rows_leaf)
+        seed = int(rng.integers(2**31 - 1))
+        self._set_card(learn_card(table, self._learned, names, rules, seed))
 
-    def _log_odds(self, codes: NDArray[Any], n_periods: int) -> Floats:
-        """Log odds of all causes, (rows, periods, causes)."""
-        total = np.empty((len(codes), n_periods, len(self.causes_)))
-        total[:] = self._constant
-        if self.card_ is not None:
-            total[:, :, self._learned] = over_periods(self.card_, codes, n_periods)
-        return total
+    def _set_card(self, card: AdditiveCard | None) -> None:
+        self.card_ = card
+        self._scores = None if card is None else CardScores(card, self._clock.starts(), self.clocks_)
 
-    def _blocks(self, X: pd.DataFrame, n_periods: int) -> Iterator[tuple[slice, NDArray[Any], Floats]]:
-        """Rows, their row numbers and their log odds, a block at a time."""
-        self._check_fitted()
-        for start in range(0, len(X), BLOCK):
-            rows = slice(start, start + BLOCK)
-            part = X.iloc[rows]
-            none = np.empty((len(part), 0), np.uint8)
-            codes = none if self.card_ is None else self._average.encode(part)
-            yield rows, codes, self._log_odds(codes, n_periods)
+    def _level(self, X: pd.DataFrame, sample: Sample, segments: Sequence[Segment]) -> Floats:
+        """Return the shift of each period and cause that brings the level of a sample's rows to theirs."""
+        shape = (self._clock.n_periods, len(self.causes_))
+        rows = level_rows(len(X), *shape, np.random.default_rng(self.random_state))
+        opened = at_opening(X.iloc[rows], sample.target.entry[rows], self.clocks_)
+        values = [values for *_, values in self._blocks(opened, shape[0])]
+        return solve_level(np.concatenate(values), rows, sample, segments)
 
-    def _correct_level(
-        self, X: pd.DataFrame, periods: NDArray[np.int64], event: NDArray[np.int64], rng: np.random.Generator
-    ) -> None:
-        """Shift every cause so that its mean incidence at the longest period is Aalen-Johansen's."""
-        names = dict(enumerate(self.causes_, start=1))
-        curve = aalen_johansen(periods, event, horizons=[self.reach_], causes=names)
-        target = curve.loc[self.reach_, list(self.causes_)].to_numpy(np.float64)
-        if len(X) > _LEVEL_ROWS:
-            X = X.iloc[np.sort(rng.choice(len(X), _LEVEL_ROWS, replace=False))]
-        log_odds = np.concatenate([values for *_, values in self._blocks(X, self.reach_)])
-        shift = level_shift(log_odds, target)
+    def _shift(self, shift: Floats) -> None:
+        """Add to the log odds of each period and cause."""
         self._constant = self._constant + shift
-        self.level_shift_ = dict(zip(self.causes_, shift.tolist(), strict=True))
-        if self.card_ is not None:
-            self.card_ = self.card_.recalibrated(shift[self._learned].tolist(), 1.0)
-            self._set_tables()
-        counts = np.bincount(event, minlength=len(self.causes_) + 1)[1:]
-        self.population_ = population_frame(self.causes_, counts, target)
+        if self._scores is not None and self.card_ is not None:
+            self._set_card(shifted(self.card_, shift[:, self._learned]))

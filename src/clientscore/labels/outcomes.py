@@ -13,7 +13,8 @@ is not counted, for the clients without an event in it are not either. Exits are
 ``interactions`` are, where there is such a table: after it, a client that went silent would count as one
 that stayed.
 
-Silent attrition is no row of the table of events: it is found in ``interactions`` by `SilentRule`.
+Exits that are no row of the table of events are found by `ExitRules`: a client without any business for six
+months (hard attrition), and a client in silent run-off.
 """
 
 from __future__ import annotations
@@ -25,17 +26,19 @@ import numpy as np
 import pandas as pd
 
 from clientscore._checks import check_columns, check_integer
-from clientscore._words import NEED, SILENT
+from clientscore._words import NEED
 from clientscore.schema import conform_tables
 from clientscore.timeline import add_periods, as_of_list, output_index, population, visible
 from clientscore.timeline import data_end as end_of_data
 
-from .silent import no_spells, silent_spells
+from .exits import exit_spells, hard_cause
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from clientscore.schema import ClientSchema
+
+    from .rules import ExitRules
 
 __all__ = ["NEED", "build_labels", "churn_target", "need_target"]
 
@@ -61,14 +64,15 @@ def build_labels(
     *,
     include: Iterable[str] | None = None,
     data_end: Any = None,
+    rules: ExitRules | None = None,
 ) -> pd.DataFrame:
     """Return the outcomes of every client at risk at each date.
 
     Parameters
     ----------
     tables : mapping of str to DataFrame
-        The book. Without ``events`` nothing but silent attrition is observed, without ``interactions`` no
-        silent attrition; an empty table of events means that nothing happened.
+        The book. Without ``events`` nothing but inactivity and silent attrition is observed, without
+        ``interactions`` neither of them; an empty table of events means that nothing happened.
     schema : ClientSchema
         Its period, its words of events and its publication lag.
     as_of : date, str, or sequence of them
@@ -82,6 +86,8 @@ def build_labels(
     data_end : date or str, default None
         The day up to which the book is known, ``interactions`` included; None takes both ends from the
         tables (``timeline.data_end``).
+    rules : ExitRules, default None
+        What counts as hard and silent attrition beside the events; None takes the defaults.
 
     Returns
     -------
@@ -90,12 +96,12 @@ def build_labels(
             1.0 for a default inside the window, 0.0 for none, also where the client left for another cause
             first. Missing where the window is still open or the client left inside the gap.
         ``exit_duration``, ``exit_cause``
-            Periods (1 to `horizon`) to the first exit, silent attrition among them, and its cause; a missing
+            Periods (1 to `horizon`) to the first exit, by event or by rule, and its cause; a missing
             cause is censored after that many periods. Duration 0: not at risk when the window opens
-            (left inside the gap, or in silent run-off), or no period observed.
+            (left inside the gap, inactive, or in silent run-off), or no period observed.
         ``need_duration``, ``need_event``
-            The same for the first drawing, ``need_event`` "need", or the final exit that came first. Silent
-            attrition does not compete: the client is still there and may draw.
+            The same for the first drawing, ``need_event`` "need", or the final exit that came first. Exits
+            by rule do not compete: the client is still there and may draw.
         ``need_amount``
             Sum of the drawings of the window up to the final exit, in the schema's currency. Missing unless
             ``need_event`` is "need", and where the window is still open.
@@ -127,7 +133,7 @@ def build_labels(
     lag = schema.publication_lag_days
     end = end_of_data(book, lag) if data_end is None else as_of_list(data_end)[0][0]
     quiet = end if data_end is not None else _end_of_silence(book, schema, end)
-    outcomes = _Outcomes.read(book, schema)
+    outcomes = _Outcomes.read(book, schema, rules)
     seen = {name: frame for name, frame in book.items() if name in ("clients", "events")}
     groups, parts = [], []
     for date in dates:
@@ -160,9 +166,12 @@ class _Outcomes:
     spell_client: np.ndarray  # sorted by client, then start
     spell_start: np.ndarray
     spell_end: np.ndarray
+    spell_cause: np.ndarray
 
     @classmethod
-    def read(cls, book: Mapping[str, pd.DataFrame], schema: ClientSchema) -> _Outcomes:
+    def read(
+        cls, book: Mapping[str, pd.DataFrame], schema: ClientSchema, rules: ExitRules | None
+    ) -> _Outcomes:
         """Put the events and spells of a book in order."""
         clients = pd.Index(book["clients"]["client_id"].unique())
         events = book.get("events", _no_events())
@@ -181,10 +190,11 @@ class _Outcomes:
         order = np.lexsort((draws["date"].to_numpy(), draw_client))
         amount = draws["amount"].to_numpy() if "amount" in draws else np.full(len(draws), np.nan)
         product = draws["product"].to_numpy(dtype=object) if "product" in draws else np.full(len(draws), None)
-        spells = silent_spells(book["interactions"]) if "interactions" in book else no_spells()
+        spells = exit_spells(book, schema, rules)
         spells = spells[spells["client_id"].isin(clients)]
         spell_client = clients.get_indexer(spells["client_id"])
-        spell_order = np.lexsort((spells["start"].to_numpy(), spell_client))
+        soft = (spells["cause"] != hard_cause(schema)).to_numpy()  # of one day a hard exit comes first
+        spell_order = np.lexsort((soft, spells["start"].to_numpy(), spell_client))
         return cls(
             clients=clients,
             has_events="events" in book,
@@ -199,6 +209,7 @@ class _Outcomes:
             spell_client=spell_client[spell_order],
             spell_start=spells["start"].to_numpy().astype(_US)[spell_order],
             spell_end=spells["end"].fillna(pd.Timestamp(_NEVER)).to_numpy().astype(_US)[spell_order],
+            spell_cause=spells["cause"].to_numpy(dtype=object)[spell_order],
         )
 
     def label(
@@ -207,7 +218,7 @@ class _Outcomes:
         """Return the labels of clients at one date.
 
         `edges` are the end of the gap and of each period; `observed` counts the periods the data cover, and
-        `heard` those in which silent attrition would show.
+        `heard` those in which an exit by rule would show.
         """
         rows = self.clients.get_indexer(ids)
         horizon = len(edges) - 1
@@ -223,12 +234,12 @@ class _Outcomes:
     def _exits(
         self, rows: np.ndarray, date: np.datetime64, edges: np.ndarray, final: np.ndarray, observed: int
     ) -> dict[str, np.ndarray]:
-        """Return duration and cause of the first exit, silent attrition among them."""
-        silent_now, silent_next = self._silence(date)
-        silent_date = np.where(silent_now, date, silent_next)[rows]
-        leaves_first = self.exit_date[rows] <= silent_date
-        first = np.where(leaves_first, final, _period(silent_date, edges))
-        cause = np.where(leaves_first, self.exit_cause[rows], SILENT)
+        """Return duration and cause of the first exit, by event or by rule."""
+        spell_date, spell_cause = self._spells(date)
+        by_rule = spell_date[rows]
+        leaves_first = self.exit_date[rows] <= by_rule
+        first = np.where(leaves_first, final, _period(by_rule, edges))
+        cause = np.where(leaves_first, self.exit_cause[rows], spell_cause[rows])
         if not (self.has_events or self.has_months):
             observed = 0
         return {
@@ -236,14 +247,17 @@ class _Outcomes:
             "exit_cause": _where(first <= observed, cause),
         }
 
-    def _silence(self, date: np.datetime64) -> tuple[np.ndarray, np.ndarray]:
-        """Return who is in run-off at a date, and when each client's next spell starts."""
-        now = np.zeros(len(self.clients), dtype=bool)
-        now[self.spell_client[(self.spell_start <= date) & (date < self.spell_end)]] = True
-        later = np.flatnonzero(self.spell_start > date)[::-1]
+    def _spells(self, date: np.datetime64) -> tuple[np.ndarray, np.ndarray]:
+        """Return when each client's next spell starts, the date itself inside one, and its cause."""
         start = np.full(len(self.clients), _NEVER)
-        start[self.spell_client[later]] = self.spell_start[later]  # the earliest is written last
-        return now, start
+        cause = np.full(len(self.clients), None, dtype=object)
+        later = self.spell_start > date
+        now = ~later & (date < self.spell_end)
+        for chosen, day in ((later, self.spell_start), (now, np.full(len(later), date))):
+            spells = np.flatnonzero(chosen)[::-1]  # the earliest is written last
+            start[self.spell_client[spells]] = day[spells]
+            cause[self.spell_client[spells]] = self.spell_cause[spells]
+        return start, cause
 
     def _needs(
         self, rows: np.ndarray, edges: np.ndarray, final: np.ndarray, observed: int

@@ -5,6 +5,8 @@
     X, y --fit--> ClientScorer --points, reasons, grade--> what the desk sees
                        |
                        +-- points_table, reason_frame, row_counts, check_inputs: why, and on which inputs
+                       +-- bin_table, stability: the card's rows on other clients, period by period
+                       +-- to_sql, to_pmml, to_sheet: the same points and PD somewhere else
                        +-- recalibrate, with_card, with_pd_map: a new scorer; the old one stays as it is
                        +-- challenger_report_: what full trees would have gained
 """

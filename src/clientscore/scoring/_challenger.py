@@ -221,7 +221,7 @@ def _judge(settings: CardSettings, rows: TrainingRows, clients: NDArray[np.intp]
         monotone={name: way for name, way in settings.monotone.items() if way in _WAYS},
         random_state=settings.seed,
     )
-    method = settings.calibration if settings.method == "boosted" else "logistic"
+    method = "logistic" if settings.method == "woe" else settings.calibration
     found = calibrated(method, judged_rows(teach, trees.out_of_bag), trees.decision_codes(codes))
     raw = trees.decision_codes(encode(bins, test.X))
     return _Judged(

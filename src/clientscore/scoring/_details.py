@@ -49,7 +49,7 @@ def reason_details(
     DataFrame
         Columns as in `COLUMNS`.
     """
-    codes = card.encode(X)
+    codes, own = card.encode(X), card.reason_words
     parts = card.feature_contributions_codes(codes) - reference
     names = reasons.to_numpy(dtype=object)
     clients, ranks = np.nonzero(reasons.notna().to_numpy())
@@ -65,8 +65,8 @@ def reason_details(
     columns: dict[str, Any] = {
         "rank": ranks + 1,
         "code": pd.Series(code, dtype="str"),
-        "text_en": pd.Series([in_words(name, "en") for name in code], dtype="str"),
-        "text_zh": pd.Series([in_words(name, "zh") for name in code], dtype="str"),
+        "text_en": pd.Series([own.get(name) or in_words(name, "en") for name in code], dtype="str"),
+        "text_zh": pd.Series([own.get(name) or in_words(name, "zh") for name in code], dtype="str"),
         "pillar": pd.Series([pillars[name] for name in code], dtype="str"),
         "value": value,
         "row": pd.Series(row, dtype="str"),

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from clientscore.additive import AdditiveCard, encode, fit_bins, learn_boosted, learn_woe
+from clientscore.additive import (
+    AdditiveCard,
+    WoeSettings,
+    encode,
+    fit_bins,
+    learn_boosted,
+    learn_woe,
+)
 from clientscore.exceptions import DataError, InvalidParameterError
 from clientscore.scale import calibrate_mean
 
@@ -19,7 +26,7 @@ from ._inputs import binary_target, check_both_classes, client_groups, feature_f
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from clientscore.additive import BoostReport, FeatureBins, FeatureRule, WoeReport
+    from clientscore.additive import BoostReport, CardBags, FeatureBins, FeatureRule, WoeReport
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,16 +61,17 @@ class LearnedCard(NamedTuple):
     """A calibrated card and how it came about."""
 
     card: AdditiveCard
-    report: BoostReport | WoeReport
+    report: BoostReport | WoeReport | None
     calibration: dict[str, Any]
     pd_map: PDMap | None = None
+    bags: CardBags | None = None
 
 
 @dataclass(frozen=True)
 class CardSettings:
     """How a card is learned: the scorer's settings, rules and directions merged, the seed drawn."""
 
-    method: str
+    method: Literal["boosted", "woe", "given"]
     interactions: Any
     monotone: Mapping[str, str]
     rules: Mapping[str, FeatureRule]
@@ -72,6 +80,8 @@ class CardSettings:
     max_bins: int
     calibration: str | None
     seed: int
+    woe: WoeSettings = field(default_factory=WoeSettings)
+    card: AdditiveCard | None = None  # given
 
 
 def read_rows(X: Any, y: Any, sample_weight: ArrayLike | None, groups: ArrayLike | None) -> ReadRows:
@@ -119,22 +129,29 @@ def directions_of(
 
 
 def learn_card(settings: CardSettings, rows: TrainingRows) -> LearnedCard:
-    """Learn a card, give odd rows what their rules say, and calibrate it."""
+    """Learn a card, or take the one given; give odd rows what their rules say, and calibrate it."""
+    if settings.card is not None:
+        decision = settings.card.decision_codes(settings.card.encode(rows.X))
+        found = calibrated(settings.calibration, judged_rows(rows, decision), decision)
+        card = settings.card.recalibrated(found.intercept, found.slope)
+        return LearnedCard(card, None, found.record, found.pd_map)
     if settings.method == "woe":
+        own = settings.woe.to_dict()
         card, told = learn_woe(
             rows.X,
             rows.y,
             sample_weight=rows.weight,
-            monotone=settings.monotone or "auto_shape",
             rules=settings.rules,
+            otherwise=own["monotone"],
+            **{**own, "monotone": settings.monotone or own["monotone"]},
         )
         decided = card.with_rules(settings.rules)
         level = 0.0
         if decided.notes != card.notes:  # a policy moved the level
             codes = unrefused(decided).encode(rows.X)
             level = calibrate_mean(decided.decision_codes(codes), rows.y, rows.weight)
-        own = {"method": "own", "intercept": level, "slope": 1.0, "rows": len(rows.y)}
-        return LearnedCard(decided.recalibrated(level), told, own)
+        record = {"method": "own", "intercept": level, "slope": 1.0, "rows": len(rows.y)}
+        return LearnedCard(decided.recalibrated(level), told, record)
     bins = fit_bins(rows.X, max_bins=settings.max_bins, weight=rows.weight, rules=settings.rules)
     codes = encode(bins, rows.X)
     learned, report = _learn_boosted(settings, rows, bins, codes)
@@ -143,7 +160,11 @@ def learn_card(settings: CardSettings, rows: TrainingRows) -> LearnedCard:
     # Out of bag, too, odd rows score what people decided.
     out_of_bag = np.asarray(report.out_of_bag) + (decision - learned.decision_codes(codes))
     found = calibrated(settings.calibration, judged_rows(rows, out_of_bag), decision)
-    return LearnedCard(card.recalibrated(found.intercept, found.slope), report, found.record, found.pd_map)
+    bags = report.bags
+    if bags is not None:
+        bags = learned.bags_with_rules(bags, settings.rules).scaled(found.slope)
+    card = card.recalibrated(found.intercept, found.slope)
+    return LearnedCard(card, report, found.record, found.pd_map, bags)
 
 
 def judged_rows(rows: TrainingRows, log_odds: NDArray[np.float64]) -> Judged:

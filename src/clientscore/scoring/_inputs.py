@@ -116,6 +116,29 @@ def check_both_classes(target: NDArray[np.float64]) -> None:
         )
 
 
+def known_outcomes(
+    X: pd.DataFrame, y: Any, classes: NDArray[Any], indexed: bool
+) -> NDArray[np.float64] | None:
+    """Return y as 1 for the greater of the two classes, 0 for the other, NaN where it is missing.
+
+    Rows of an array or of another library (`indexed` is false) have no index: y goes with them by place.
+    """
+    if y is None:
+        return None
+    if indexed and isinstance(y, pd.Series) and len(y) == len(X) and not y.index.equals(X.index):
+        raise DataError("y must stand on X's index, in the same order. Give y.loc[X.index].")
+    values = np.asarray(y, dtype=object)
+    if values.shape != (len(X),):
+        raise DataError(f"y must hold one value for each of the {len(X)} rows of X; got {values.shape}.")
+    known = np.asarray(~pd.isna(values))
+    strange = [value for value in pd.unique(values[known]) if value not in classes.tolist()]
+    if strange:
+        raise DataError(f"y must hold the classes {classes.tolist()}; got {strange[0]!r}.")
+    target = np.full(len(X), np.nan)
+    target[known] = values[known] == classes[1]
+    return target
+
+
 def row_weights(sample_weight: ArrayLike | None, n: int) -> NDArray[np.float64] | None:
     """Return weights as finite numbers >= 0, or None."""
     if sample_weight is None:

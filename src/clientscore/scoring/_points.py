@@ -15,23 +15,9 @@ if TYPE_CHECKING:
     from clientscore.scale import ScoreScale
 
 
-def points_card(card: AdditiveCard, scale: ScoreScale, *, rounded: bool) -> AdditiveCard:
-    """Return the card in points: its decision is the sum of the points of the rows met.
-
-    Rounded, every row and the intercept are whole numbers, and so is every sum of them, exactly.
-    """
-    finish = np.rint if rounded else np.asarray
-    terms = tuple(
-        replace(scaled, values=finish(scaled.values) + 0.0)  # no minus zero
-        for scaled in (term.scaled(np.array([-scale.factor])) for term in card.terms)
-    )
-    base = float(finish(scale.points_from_log_odds(card.intercept[0])))
-    return replace(card, outputs=("points",), intercept=(base,), terms=terms, link="identity")
-
-
 def points_table(card: AdditiveCard, scale: ScoreScale, *, rounded: bool) -> pd.DataFrame:
     """Return the points of every row of every term; the intercept comes first."""
-    table = points_card(card, scale, rounded=rounded).frame()
+    table = card.in_points(scale, rounded=rounded).frame()
     table = table.drop(columns="output").rename(columns={"value": "points"})
     return table.astype({"points": "int64"}) if rounded else table
 
@@ -79,7 +65,7 @@ class RoundingReport:
 
 def rounding_report(card: AdditiveCard, scale: ScoreScale, codes: NDArray[Any]) -> RoundingReport:
     """Return the bound of the rounding error and the errors of some row numbers."""
-    exact, whole = (points_card(card, scale, rounded=rounded) for rounded in (False, True))
+    exact, whole = (card.in_points(scale, rounded=rounded) for rounded in (False, True))
     errors = replace(
         whole,
         intercept=(whole.intercept[0] - exact.intercept[0],),

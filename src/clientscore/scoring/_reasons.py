@@ -12,6 +12,7 @@ import pandas as pd
 
 from clientscore._checks import check_option
 from clientscore.catalogue import in_words
+from clientscore.exceptions import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -54,7 +55,18 @@ class ReasonReference:
     def measure(
         cls, card: AdditiveCard, X: pd.DataFrame, weight: NDArray[np.float64] | None
     ) -> ReasonReference:
-        """Summarize the contributions of training rows, of a fixed sample where there are many."""
+        """Summarize the contributions of training rows, of a fixed sample where there are many.
+
+        Raises
+        ------
+        DataError
+            If there is no row.
+        """
+        if not len(X):
+            raise DataError(
+                "X must hold clients whose averages the reasons compare with; no row is left (a weight of "
+                "zero does not count)."
+            )
         rows = np.arange(len(X))
         if len(rows) > _SAMPLE_ROWS:
             rows = np.sort(np.random.default_rng(0).choice(rows, _SAMPLE_ROWS, replace=False))

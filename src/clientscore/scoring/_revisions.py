@@ -15,11 +15,12 @@ from clientscore.scale import MasterScale, ScoreScale, fit_calibration
 from ._calibration import Calibration, PDMap, calibrated
 from ._fit import judged_rows, read_rows, unrefused
 from ._inputs import day_text, feature_frame, feature_pillars, row_weights
+from ._method import check_given_card, default_scale
 from ._reasons import ReasonReference
 from ._views import CardViews
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 class CardRevisions(CardViews):
     """New scorers from old ones; mixed into :class:`ClientScorer`.  None of them changes the old one."""
 
+    method: Any
     scale: ScoreScale | None
     master_scale: MasterScale | None
     classes_: NDArray[Any]
@@ -46,7 +48,7 @@ class CardRevisions(CardViews):
     def _take(self, card: AdditiveCard, reference: ReasonReference) -> None:
         """Score by this card from now on; a map of the PD, and bags, belonged to the card before."""
         self.card_, self._reference, self.pd_map_, self.bags_ = card, reference, None, None
-        self.scale_ = self.scale or ScoreScale()
+        self.scale_ = self.scale or default_scale(self.method) or ScoreScale()
         self.master_scale_ = self.master_scale or MasterScale()
         self.__dict__.pop("_explains", None)
         self.base_points_ = float(self.scale_.points_from_log_odds(card.intercept[0]))
@@ -195,9 +197,11 @@ class CardRevisions(CardViews):
         True
         """
         check_is_fitted(self, "card_")
-        _check_card(card, list(self.feature_names_in_))
+        check_given_card(card, list(self.feature_names_in_))
         frame = self._frame(X)
         weight = row_weights(sample_weight, len(frame))
+        if weight is not None:
+            frame, weight = frame[weight > 0], weight[weight > 0]
         reference = ReasonReference.measure(unrefused(card), frame, weight)
         new = copy(self)
         new._take(card, reference)  # noqa: SLF001 -- itself, copied
@@ -233,7 +237,8 @@ class CardRevisions(CardViews):
         Returns
         -------
         ClientScorer
-            Fitted, classes 0 and 1; ``base_rate_`` is missing (NaN).
+            Fitted, classes 0 and 1; ``base_rate_`` is missing (NaN).  Its method is the card, so that `fit`,
+            of a clone too, keeps the card and only calibrates it.
 
         Raises
         ------
@@ -253,8 +258,9 @@ class CardRevisions(CardViews):
         >>> scorer.reasons(pd.DataFrame({"roa": [-0.3]}), n=1).iloc[0].tolist()
         ['roa']
         """
-        _check_card(card, card.features)
+        check_given_card(card, card.features)
         new = cls()
+        new.method = card
         new.scale, new.master_scale = scale, master_scale
         new.classes_ = np.array([0, 1])
         new.feature_names_in_ = np.array(card.features, dtype=object)
@@ -268,15 +274,6 @@ class CardRevisions(CardViews):
         new.calibration_ = {"method": None, "intercept": 0.0, "slope": 1.0, "rows": 0, "events": 0}
         new.report_ = new.challenger_report_ = None
         return new
-
-
-def _check_card(card: AdditiveCard, features: Sequence[str]) -> None:
-    """Raise unless the card gives the log-odds of one outcome from these features."""
-    faults = [f"It reads {name!r}, which is no feature." for name in card.features if name not in features]
-    if len(card.outputs) != 1 or card.link != "logit":
-        faults.append(f"It must have one output in log-odds; it has {card.outputs} by link {card.link!r}.")
-    if faults:
-        raise InvalidParameterError("The card cannot be this scorer's.", faults)
 
 
 def _recalibrated(reference: ReasonReference, intercept: float, slope: float) -> ReasonReference:

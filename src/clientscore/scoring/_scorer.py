@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from clientscore._checks import check_integer, check_interval, check_option
-from clientscore.additive import AdditiveCard, BoostReport, CardBags
+from clientscore.additive import AdditiveCard, BoostReport, CardBags, PointsTable, WoeSettings
 from clientscore.exceptions import BundleFormatError, InvalidParameterError
 from clientscore.scale import MasterScale, ScoreScale
 
@@ -20,7 +20,7 @@ from ._challenger import ChallengerReport, challenge
 from ._explain import Explainer
 from ._fit import CardSettings, directions_of, learn_card, read_rows, unrefused
 from ._inputs import feature_pillars
-from ._points import points_card
+from ._method import Learned, method_of, rows_of_card
 from ._reasons import ReasonFinder, ReasonReference
 from ._revisions import CardRevisions
 from ._state import parameters_from_state, parameters_to_state
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
     from ._reasons import ReasonMethod
 
-Method = Literal["boosted", "woe"]
-
 _MAX_REASONS = 4
 
 
@@ -48,20 +46,22 @@ class ClientScorer(CardRevisions, ClassifierMixin, BaseEstimator):  # type: igno
 
     Parameters
     ----------
-    method : {"boosted", "woe"}, default "boosted"
-        How the card is learned: bagged boosting of depth 2, or weight of evidence and logistic regression.
+    method : {"boosted", "woe"}, WoeSettings, AdditiveCard or PointsTable, default "boosted"
+        How the card is learned: bagged boosting of depth 2, or weight of evidence and logistic regression
+        (with settings of its own as a :class:`clientscore.additive.WoeSettings`).  Or a card that people
+        wrote, as :class:`clientscore.additive.PointsTable` (read from TOML, CSV or a frame) or as the card:
+        then `fit` keeps it and only calibrates it.
     interactions : "auto", "all", int or sequence of (str, str), default "auto"
         Pairs of features, method "boosted"; see :func:`clientscore.additive.learn_boosted`.
     monotone : mapping of str to {"increasing", "decreasing"}, default None
         Direction in which the log-odds of bad must move with a feature; "woe" also takes the shapes of
-        :func:`clientscore.additive.learn_woe`, such as "peak".  Its further settings (least events of a bin,
-        rare levels, lines between bins) are those of `learn_woe`; put such a card in with :meth:`from_card`.
+        :func:`clientscore.additive.learn_woe`, such as "peak".
     rules : mapping of str to FeatureRule, default None
         What people decide about a feature: direction, special codes, range, and what missing, special, unseen
         and out-of-range values score; see :class:`clientscore.additive.FeatureRule`.
     n_bags : int, default 7
         Bags, method "boosted".
-    max_rounds : int, default 1000
+    max_rounds : int, default 3000
         Most boosting rounds of a bag, method "boosted".
     max_bins : int, default 63
         Most bins of a feature, method "boosted"; "woe" merges at most 50 into at most 12.
@@ -72,7 +72,7 @@ class ClientScorer(CardRevisions, ClassifierMixin, BaseEstimator):  # type: igno
         client; only the intercept is fitted where fewer than 50 bads or goods are out of bag.  "woe" is
         calibrated by its own logistic regression.
     scale : ScoreScale, default None
-        Points; None for 600 points at odds 50 : 1, 20 to double.
+        Points; None for those of the PointsTable given, else 600 points at odds 50 : 1, 20 to double.
     master_scale : MasterScale, default None
         Grades; None for nine grades, R1 to R9.
     challenger : bool, default False
@@ -101,9 +101,10 @@ class ClientScorer(CardRevisions, ClassifierMixin, BaseEstimator):  # type: igno
     pillars_ : dict of str to str
         Pillar of each feature.
     summary_ : dict
-        rows, events, rows left out because y was missing, and what boosting reported.
+        rows, events, rows left out because y was missing (or a card given refuses them), and what boosting
+        reported.
     report_ : BoostReport, WoeReport or None
-        Full report of learning; None for a scorer that was loaded.
+        Full report of learning; None for a card that was given, or a scorer that was loaded.
     bags_ : CardBags or None
         How far each bag of a boosted card lies from it; see :meth:`uncertainty`.
     pd_map_ : PDMap or None
@@ -126,12 +127,12 @@ class ClientScorer(CardRevisions, ClassifierMixin, BaseEstimator):  # type: igno
     def __init__(
         self,
         *,
-        method: Method = "boosted",
+        method: Learned | WoeSettings | AdditiveCard | PointsTable = "boosted",
         interactions: str | int | Sequence[tuple[str, str]] = "auto",
         monotone: Mapping[str, str] | None = None,
         rules: Mapping[str, FeatureRule] | None = None,
         n_bags: int = 7,
-        max_rounds: int = 1000,
+        max_rounds: int = 3000,
         max_bins: int = 63,
         calibration: Calibration | None = "auto",
         scale: ScoreScale | None = None,
@@ -200,7 +201,7 @@ class ClientScorer(CardRevisions, ClassifierMixin, BaseEstimator):  # type: igno
         """
         settings = self._settings()
         read = read_rows(X, y, sample_weight, groups)
-        rows = read.rows
+        rows = read.rows if settings.card is None else rows_of_card(settings.card, read)
         self.classes_ = read.classes
         self.feature_names_in_ = np.array(list(rows.X.columns), dtype=object)
         self.n_features_in_ = rows.X.shape[1]
@@ -214,20 +215,20 @@ class ClientScorer(CardRevisions, ClassifierMixin, BaseEstimator):  # type: igno
             "events": int(rows.y.sum()),
             "rows_without_y": read.rows_without_y,
         }
+        if settings.card is not None:
+            self.summary_["rows_refused"] = len(read.rows.y) - len(rows.y)
         if isinstance(self.report_, BoostReport):
             self.summary_ |= self.report_.to_dict()
         self._take(learned.card, ReasonReference.measure(unrefused(learned.card), rows.X, rows.weight))
-        self.pd_map_ = learned.pd_map
-        if isinstance(self.report_, BoostReport) and self.report_.bags is not None:
-            self.bags_ = self.report_.bags.scaled(self.calibration_["slope"])
+        self.pd_map_, self.bags_ = learned.pd_map, learned.bags
         self.challenger_report_ = challenge(settings, rows) if self.challenger else None
         return self
 
     def _settings(self) -> CardSettings:
         """Return the checked settings of learning, the seed drawn."""
-        check_option("method", self.method, Method)
-        for name, least in (("n_bags", 1), ("max_rounds", 1), ("max_bins", 2)):
-            check_integer(name, getattr(self, name), low=least)
+        way = method_of(self.method, bool(self.monotone or self.rules))
+        for name, least, most in (("n_bags", 1, None), ("max_rounds", 1, None), ("max_bins", 2, 60_000)):
+            check_integer(name, getattr(self, name), low=least, high=most)
         if self.calibration is not None:
             check_option("calibration", self.calibration, Calibration)
         for name, kind in (("scale", ScoreScale), ("master_scale", MasterScale)):
@@ -235,7 +236,7 @@ class ClientScorer(CardRevisions, ClassifierMixin, BaseEstimator):  # type: igno
             if value is not None and not isinstance(value, kind):
                 raise InvalidParameterError(f"{name} must be a {kind.__name__} or None; got {value!r}.")
         return CardSettings(
-            method=self.method,
+            method=way.name,
             interactions=self.interactions,
             monotone=directions_of(self.monotone, self.rules),
             rules=self.rules or {},
@@ -244,6 +245,8 @@ class ClientScorer(CardRevisions, ClassifierMixin, BaseEstimator):  # type: igno
             max_bins=self.max_bins,
             calibration=self.calibration,
             seed=int(check_random_state(self.random_state).randint(2**31 - 1)),
+            woe=way.woe,
+            card=way.card,
         )
 
     # ---- scoring -------------------------------------------------------------------------------------
@@ -277,7 +280,7 @@ class ClientScorer(CardRevisions, ClassifierMixin, BaseEstimator):  # type: igno
         """
         frame = self._frame(X)
         if rounded:
-            whole = points_card(self.card_, self.scale_, rounded=True)
+            whole = self.card_.in_points(self.scale_, rounded=True)
             return whole.decision(frame).astype("int64")
         log_odds = self.card_.decision(frame)
         return self.scale_.points_from_log_odds(log_odds).rename("points")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -12,14 +12,17 @@ from sklearn.utils.validation import check_is_fitted
 from clientscore.exceptions import DataError
 
 from ._details import reason_details
+from ._exports import ScorerExports
 from ._input_check import unusual_inputs
-from ._inputs import scoring_frame
+from ._inputs import known_outcomes, scoring_frame
 from ._points import points_table, rounding_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from clientscore.additive import AdditiveCard, CardBags
+    from numpy.typing import ArrayLike, NDArray
+
+    from clientscore.additive import AdditiveCard, CardBags, StabilityReport
     from clientscore.scale import MasterScale, ScoreScale
 
     from ._calibration import PDMap
@@ -27,12 +30,13 @@ if TYPE_CHECKING:
     from ._reasons import ReasonMethod, ReasonReference
 
 
-class CardViews:
+class CardViews(ScorerExports):
     """Tables of a fitted scorer; mixed into :class:`ClientScorer`."""
 
     card_: AdditiveCard
     scale_: ScoreScale
     master_scale_: MasterScale
+    classes_: NDArray[Any]
     pillars_: dict[str, str]
     feature_names_in_: Any
     _named: bool
@@ -224,6 +228,111 @@ class CardViews:
         """
         frame = self._frame(X)
         return self.card_.row_counts(frame)
+
+    def bin_table(
+        self,
+        X: pd.DataFrame,
+        y: ArrayLike | None = None,
+        *,
+        by: str | ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> pd.DataFrame:
+        """Return every row of every term as these clients meet it; see :meth:`AdditiveCard.bin_table`.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_rows, any number of columns)
+            Features by name.
+        y : array of shape (n_rows,), default None
+            The two classes the scorer was fitted on, missing where the outcome is not known yet.
+        by : str or array of shape (n_rows,), default None
+            A level of X's index ("as_of"), or the period of each row; everything together if None.
+        sample_weight : array of shape (n_rows,), default None
+            Weights >= 0.
+
+        Returns
+        -------
+        DataFrame
+            As of the card, with points (of the row, on the scorer's scale) beside value, and
+            expected_bad_rate through the map of the PD where there is one.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from clientscore.scoring import ClientScorer
+        >>> X = pd.DataFrame({"dpd_max_3m": [0.0, 0.0, 60.0] * 200})
+        >>> y = (X["dpd_max_3m"] > 0) & (X.index % 2 > 0)
+        >>> table = ClientScorer(method="woe").fit(X, y).bin_table(X, y)
+        >>> table.loc[table["count"] > 0, ["row_1", "count", "bads", "bad_rate"]].values.tolist()
+        [['[0, 30]', 400, 0.0, 0.0], ['(30, 60]', 200, 100.0, 0.5]]
+        """
+        frame = self._frame(X)
+        outcome = known_outcomes(frame, y, self.classes_, isinstance(X, pd.DataFrame))
+        table = self.card_.bin_table(frame, outcome, by=by, sample_weight=sample_weight, pd_map=self.pd_map_)
+        table.insert(table.columns.get_loc("value") + 1, "points", -self.scale_.factor * table["value"] + 0.0)
+        return table
+
+    def stability(
+        self,
+        X: pd.DataFrame,
+        y: ArrayLike | None = None,
+        *,
+        by: str | ArrayLike | None = None,
+        reference: Literal["training", "first"] = "training",
+        sample_weight: ArrayLike | None = None,
+    ) -> StabilityReport:
+        """Return how stable the rows of each scored feature are; see :meth:`AdditiveCard.stability`.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_rows, any number of columns)
+            Features by name.
+        y : array of shape (n_rows,), default None
+            The two classes the scorer was fitted on, missing where the outcome is not known yet.
+        by : str or array of shape (n_rows,), default None
+            A level of X's index ("as_of"), or the period of each row; one period if None.
+        reference : {"training", "first"}, default "training"
+            What shares are compared with: those of training, or those of the first period.
+        sample_weight : array of shape (n_rows,), default None
+            Weights >= 0.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from clientscore.scoring import ClientScorer
+        >>> X = pd.DataFrame({"dpd_max_3m": [0.0, 0.0, 60.0] * 200})
+        >>> scorer = ClientScorer(method="woe").fit(X, (X["dpd_max_3m"] > 0) & (X.index % 2 > 0))
+        >>> report = scorer.stability(X, by=[2024, 2025] * 300)
+        >>> report.frame()[["psi", "state"]].values.tolist()
+        [[0.0, 'stable']]
+        """
+        frame = self._frame(X)
+        outcome = known_outcomes(frame, y, self.classes_, isinstance(X, pd.DataFrame))
+        return self.card_.stability(frame, outcome, by=by, reference=reference, sample_weight=sample_weight)
+
+    def floored_pd(self, X: pd.DataFrame) -> pd.Series:
+        """Return the probability of bad, no lower than the floor: Series on X's index, named "pd".
+
+        The floor is ``master_scale_.pd_floor``, by default .0005, as capital rules ask of corporates; points,
+        grades and :meth:`predict_proba` never take it.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_rows, any number of columns)
+            Features by name.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from clientscore.scoring import ClientScorer
+        >>> X = pd.DataFrame({"dpd_max_3m": [0.0, 0.0, 60.0] * 2000})
+        >>> scorer = ClientScorer(method="woe").fit(X, (X["dpd_max_3m"] > 0) & (X.index % 2 > 0))
+        >>> bool(scorer.predict_proba(X)[:, 1].min() < 0.0005), float(scorer.floored_pd(X).min())
+        (True, 0.0005)
+        """
+        frame = self._frame(X)
+        chance = np.asarray(self._pd(self.card_.decision(frame).to_numpy()))
+        return pd.Series(self.master_scale_.floored(chance), index=frame.index, name="pd")
 
     def check_inputs(self, X: pd.DataFrame) -> pd.DataFrame:
         """List what X holds far more of than training did: a wrong unit, swapped columns, an untold code.

@@ -25,7 +25,7 @@ def test_the_round_trip_is_exact_on_the_boundary_frame(seed, card_of):
 
 def _decision(card, row):
     try:
-        return card.decision_one({**row, "unread": 0.0})
+        return card.decision_one(row)
     except ValueError:
         return None
 

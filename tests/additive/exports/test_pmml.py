@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from clientscore.additive import AdditiveCard, FeatureBins, Term, boundary_frame, compare_export
-from clientscore.exceptions import InvalidParameterError
+from clientscore.exceptions import DataError, InvalidParameterError
 from clientscore.scale import ScoreScale
 
 SPACE = "{http://www.dmg.org/PMML-4_4}"
@@ -137,6 +137,45 @@ def test_points_are_those_of_the_scale(card_of):
     assert compare_export(card, frame, scale.log_odds_from_points(points)).empty
 
 
+def test_whole_points_add_up_and_the_pd_is_left_out(card_of):
+    card, scale = card_of(1), ScoreScale(base_points=500, pdo=50)
+    frame = boundary_frame(card)
+    model = Interpreter(card.to_pmml(scale, rounded=True))
+    outputs = [one.get("name") for one in model.all(model.root, "OutputField")]
+    assert outputs[:2] == ["points", "reason_1"]
+    whole, checked = card.in_points(scale, rounded=True), 0
+    for row in frame.to_dict("records"):
+        try:
+            expected = whole.decision_one(row)
+        except DataError:
+            continue
+        if not np.isinf(row["unread"]):
+            assert model.score(row) == expected
+            checked += 1
+    assert checked > 100
+    plain = Interpreter(card.to_pmml(with_pd=False))
+    assert "pd" not in [one.get("name") for one in plain.all(plain.root, "OutputField")]
+
+
+def test_a_feature_that_only_refuses_is_never_a_reason():
+    bins = (FeatureBins("roa", "number"), FeatureBins("dscr", "number", edges=(1.0,), refuse=("missing",)))
+    card = AdditiveCard(
+        ("bad",), (0.0,), bins, (Term(("roa",), np.full((3, 1), -1.0), np.array([1.0, 0, 0])),)
+    )
+    for scale in (None, ScoreScale()):
+        model = Interpreter(card.to_pmml(scale))
+        guard = model.all(model.root, "Characteristic")[-1]
+        assert guard.get("name") == "dscr"
+        assert [one.get("partialScore") for one in guard] == ["0.0", "0.0"]
+        shortfall = -float(guard.get("baselineScore")) * (1 if scale is None else -1)
+        assert shortfall < -1e299
+        assert model.score({"roa": 1.0, "dscr": 2.0}) == pytest.approx(
+            -1.0 if scale is None else scale.points_from_log_odds(-1.0)
+        )
+        with pytest.raises(StopIteration):
+            model.score({"roa": 1.0, "dscr": None})
+
+
 def test_a_card_by_hand():
     bins = (FeatureBins("roa", "number", edges=(0.0,), specials=(-999.0,), missing=True),)
     term = Term(
@@ -219,7 +258,7 @@ def test_evaluators_agree(name, module, bits, pairs, card_of, tmp_path):
     assert [answer["pd"] for answer in known] == pytest.approx(
         [1 / (1 + math.exp(-answer["log_odds"])) for answer in known]
     )
-    worst = card.contributions(frame.iloc[:1].assign(unread=0.0)).iloc[0]
+    worst = card.contributions(frame.iloc[:1]).iloc[0]
     means = [
         0.0 if term.share is None else np.dot(term.share, term.values[:, 0]) / term.share.sum()
         for term in card.terms

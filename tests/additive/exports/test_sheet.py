@@ -55,6 +55,16 @@ def test_points_of_the_rows_add_up_to_the_points_of_the_client():
     assert used["points"].sum() == pytest.approx(scale.points_from_log_odds(log_odds))
 
 
+def test_whole_points_of_the_rows_are_those_of_the_card_in_whole_points():
+    card, scale = hand_card(), ScoreScale(pdo=33)
+    sheet, whole = card.to_sheet(scale, rounded=True), card.in_points(scale, rounded=True)
+    assert sheet["points"].dtype == "int64"
+    assert sheet["points"].iloc[0] == whole.intercept[0]
+    assert sheet["points"].iloc[1:7].tolist() == whole.terms[1].values.ravel().tolist()
+    assert sheet["points"].iloc[7:].tolist() == whole.terms[0].values.ravel().tolist()
+    assert card.to_sheet(scale)["points"].iloc[1:7].tolist() != sheet["points"].iloc[1:7].tolist()
+
+
 @pytest.mark.parametrize(
     "risky", ["=HYPERLINK(1)", "+1", "-1", "@SUM(A1)", " =1", "\t=1", "\uff1d1", "\r1", '="a"']
 )

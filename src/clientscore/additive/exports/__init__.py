@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ._pmml import to_pmml
 from ._sheet import to_sheet
-from ._sql import to_sql
+from ._sql import Wanted, to_sql
 from ._sql_dialects import SqlDialect
 
-__all__ = ["SqlDialect", "to_pmml", "to_sheet", "to_sql"]
+__all__ = ["SqlDialect", "Wanted", "to_pmml", "to_sheet", "to_sql"]

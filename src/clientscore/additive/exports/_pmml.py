@@ -12,7 +12,7 @@ import numpy as np
 
 from clientscore.exceptions import InvalidParameterError
 
-from ._scored import refused_rows, scored_bins
+from ._scored import check_rounded, refused_rows, scored_bins
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,23 +28,26 @@ _REASONS = 4
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def to_pmml(card: CardData, scale: ScoreScale | None = None) -> str:
+def to_pmml(
+    card: CardData, scale: ScoreScale | None = None, *, rounded: bool = False, with_pd: bool = True
+) -> str:
     """Return the card as PMML; :meth:`AdditiveCard.to_pmml` tells what it holds."""
     bins = scored_bins(card)
+    check_rounded(scale, rounded=rounded)
     _check_texts(bins)
+    told = card if scale is None else card.in_points(scale, rounded=rounded)
     root = ET.Element("PMML", xmlns=_SPACE, version="4.4")
     header = ET.SubElement(root, "Header", description="Additive card: log-odds of bad")
     ET.SubElement(header, "Application", name="clientscore")
     fields = ET.SubElement(root, "DataDictionary", numberOfFields=str(len(bins)))
     for one in bins:
         _data_field(fields, one)
-    start = card.intercept[0] if scale is None else scale.points_from_log_odds(card.intercept[0])
     model = ET.SubElement(
         root,
         "Scorecard",
         modelName="card",
         functionName="regression",
-        initialScore=repr(float(start)),
+        initialScore=repr(told.intercept[0]),
         useReasonCodes="true",
         reasonCodeAlgorithm="pointsAbove" if scale is None else "pointsBelow",
         baselineMethod="mean",
@@ -52,7 +55,8 @@ def to_pmml(card: CardData, scale: ScoreScale | None = None) -> str:
     mining = ET.SubElement(model, "MiningSchema")
     for one in bins:
         ET.SubElement(mining, "MiningField", name=one.name, invalidValueTreatment="returnInvalid")
-    _output(ET.SubElement(model, "Output"), scale, min(_REASONS, len(card.terms)))
+    output = ET.SubElement(model, "Output")
+    _output(output, scale, min(_REASONS, len(card.terms)), with_pd=with_pd and not rounded)
     by_name = {one.name: one for one in bins}
     crossed = {name for term in card.terms if len(term.features) == 2 for name in term.features}
     if crossed:
@@ -61,8 +65,11 @@ def to_pmml(card: CardData, scale: ScoreScale | None = None) -> str:
             if one.name in crossed:
                 _row_number(local, one)
     characteristics = ET.SubElement(model, "Characteristics")
-    for term in card.terms:
-        _characteristic(characteristics, term, [by_name[name] for name in term.features], scale)
+    for term in told.terms:
+        _characteristic(characteristics, term, [by_name[name] for name in term.features])
+    for one in bins:
+        if one.name not in card.scored_features:
+            _guard(characteristics, one, 1.0 if scale is None else -1.0)
     ET.indent(root)
     return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
@@ -87,26 +94,30 @@ def _data_field(parent: ET.Element, one: FeatureBins) -> None:
             ET.SubElement(field, "Value", value=_number(code), property="invalid")
 
 
-def _output(parent: ET.Element, scale: ScoreScale | None, reasons: int) -> None:
+def _output(parent: ET.Element, scale: ScoreScale | None, reasons: int, *, with_pd: bool) -> None:
     """Write log_odds or points, pd, and the reason codes."""
     name = "log_odds" if scale is None else "points"
     figure = {"optype": "continuous", "dataType": "double"}
     ET.SubElement(parent, "OutputField", figure, name=name, feature="predictedValue")
-    field = ET.SubElement(parent, "OutputField", figure, name="pd", feature="transformedValue")
+    if with_pd:
+        _pd_field(ET.SubElement(parent, "OutputField", figure, name="pd", feature="transformedValue"), scale)
+    for rank in range(1, reasons + 1):
+        text = {"optype": "categorical", "dataType": "string", "feature": "reasonCode", "rank": str(rank)}
+        ET.SubElement(parent, "OutputField", text, name=f"reason_{rank}")
+
+
+def _pd_field(field: ET.Element, scale: ScoreScale | None) -> None:
     # pd = 1 / (1 + exp(-log_odds)); -log_odds = (points - base_points) / factor + ln base_odds
     power = ET.SubElement(_apply(_apply(field, "/", 1.0), "+", 1.0), "Apply", function="exp")
     if scale is None:
-        _field(_apply(power, "*", -1.0), name)
+        _field(_apply(power, "*", -1.0), "log_odds")
     else:
         sum_ = _apply(power, "+", math.log(scale.base_odds))
         ratio = ET.SubElement(sum_, "Apply", function="/")
         difference = ET.SubElement(ratio, "Apply", function="-")
-        _field(difference, name)
+        _field(difference, "points")
         _constant(difference, scale.base_points)
         _constant(ratio, scale.factor)
-    for rank in range(1, reasons + 1):
-        text = {"optype": "categorical", "dataType": "string", "feature": "reasonCode", "rank": str(rank)}
-        ET.SubElement(parent, "OutputField", text, name=f"reason_{rank}")
 
 
 def _apply(parent: ET.Element, function: str, first: float) -> ET.Element:
@@ -124,10 +135,20 @@ def _field(parent: ET.Element, name: str) -> None:
     ET.SubElement(parent, "FieldRef", field=name)
 
 
-def _characteristic(
-    parent: ET.Element, term: Term, bins: Sequence[FeatureBins], scale: ScoreScale | None
-) -> None:
-    table = term.values[..., 0] if scale is None else -scale.factor * term.values[..., 0]
+def _guard(parent: ET.Element, one: FeatureBins, worse: float) -> None:
+    """Read a feature that no term reads: it adds nothing, and has no attribute where it is refused.
+
+    Its baseline is so much worse than 0 that it is the last of all reasons, never one that is shown.
+    """
+    character = ET.SubElement(
+        parent, "Characteristic", name=one.name, reasonCode=one.name, baselineScore=_number(worse * 1e300)
+    )
+    for _, predicate in _predicates(one):
+        ET.SubElement(character, "Attribute", partialScore="0.0").append(predicate)
+
+
+def _characteristic(parent: ET.Element, term: Term, bins: Sequence[FeatureBins]) -> None:
+    table = term.values[..., 0]
     mean = 0.0 if term.share is None else float(np.dot(term.share, table) / term.share.sum())
     character = ET.SubElement(
         parent, "Characteristic", name=term.name, reasonCode=term.name, baselineScore=_number(mean)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ._scored import scored_bins
+from ._scored import check_rounded, scored_bins
 
 if TYPE_CHECKING:
     from clientscore.additive._bins import FeatureBins
@@ -24,9 +24,10 @@ _FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
 _CONTROLS = ("\t", "\r", "\n")
 
 
-def to_sheet(card: CardData, scale: ScoreScale | None = None) -> pd.DataFrame:
+def to_sheet(card: CardData, scale: ScoreScale | None = None, *, rounded: bool = False) -> pd.DataFrame:
     """Return the card as rows; :meth:`AdditiveCard.to_sheet` tells what they hold."""
     bins = {one.name: one for one in scored_bins(card)}
+    check_rounded(scale, rounded=rounded)
     first = pd.DataFrame({"feature": ["intercept"], "value": [card.intercept[0]], "declared": [False]})
     ordered = sorted(card.terms, key=lambda term: len(term.features))
     parts = [_rows(term, [bins[name] for name in term.features]) for term in ordered]
@@ -35,6 +36,8 @@ def to_sheet(card: CardData, scale: ScoreScale | None = None) -> pd.DataFrame:
         return frame.drop(columns="points")
     frame["points"] = -scale.factor * frame["value"]
     frame.loc[0, "points"] = scale.points_from_log_odds(card.intercept[0])
+    if rounded:
+        frame["points"] = np.rint(frame["points"]).astype("int64")
     return frame
 
 

@@ -13,8 +13,9 @@ import numpy as np
 from clientscore._checks import check_option
 from clientscore.exceptions import InvalidParameterError, MissingDependencyError
 
-from ._scored import refused_rows, scored_bins
+from ._scored import check_rounded, refused_rows, scored_bins
 from ._sql_dialects import ENGINES, SqlDialect, double_text
+from ._sql_pd import mapped_log_odds, probability
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,38 +29,49 @@ if TYPE_CHECKING:
 
     from ._sql_dialects import Engine
 
-_STEPS = ("card_values", "card_rows", "card_terms", "card_sum")
+_STEPS = ("card_values", "card_rows", "card_terms", "card_sum", "card_map")
 _MOST_IN_LIST = 1000  # Oracle takes no longer one
 _GREATEST = 1.7976931348623157e308
 
 
-def to_sql(
-    card: CardData,
-    table: str,
-    dialect: SqlDialect = "ansi",
-    id_columns: Sequence[str] = (),
-    *,
-    contributions: bool = False,
-    scale: ScoreScale | None = None,
-) -> str:
+@dataclass(frozen=True)
+class Wanted:
+    """What a query gives beside ids and log-odds."""
+
+    contributions: bool = False
+    scale: ScoreScale | None = None
+    rounded: bool = False
+    pd: bool = False
+    pd_map: Any = None
+
+
+def to_sql(card: CardData, table: str, dialect: SqlDialect, id_columns: Sequence[str], wanted: Wanted) -> str:
     """Return the card as a SELECT; :meth:`AdditiveCard.to_sql` tells what it holds."""
     check_option("dialect", dialect, SqlDialect)
+    check_rounded(wanted.scale, rounded=wanted.rounded)
     exp = _sqlglot().exp
-    sql = _Writer(card, ENGINES[dialect], exp)
+    sql = _Writer(card, ENGINES[dialect], exp, wanted)
     source = _table(table, sql.engine, exp)
-    names = (*id_columns, *(term.name for term in card.terms if contributions), "points", "log_odds")
-    _check_names(sql, source, id_columns, names)
-    ids = [_quoted(exp, name) for name in id_columns]
-    kept = [_quoted(exp, f"term_{j}") for j in range(len(card.terms)) if contributions]
+    _check_names(sql, source, id_columns)
+    ids, kept = [_quoted(exp, name) for name in id_columns], sql.kept()
     shown = [column.as_(term.name) for column, term in zip(kept, card.terms, strict=False)]
     steps, here = [], source
     for name, columns in zip(_STEPS, sql.steps(), strict=False):
         steps.append((name, exp.select(*ids, *columns).from_(here)))
         here = name
-    query = exp.select(*ids, *(shown if scale is None else kept), sql.total().as_("log_odds")).from_(here)
-    if scale is not None:
-        steps.append((_STEPS[-1], query))
-        query = exp.select(*ids, *shown, sql.points(scale), _quoted(exp, "log_odds")).from_(_STEPS[-1])
+    log_odds = _quoted(exp, "log_odds")
+    last = [*shown, sql.total().as_("log_odds")]
+    if wanted.scale is not None or wanted.pd:
+        query = exp.select(*ids, *kept, *sql.whole_points(), sql.total().as_("log_odds")).from_(here)
+        steps.append((_STEPS[3], query))
+        here, last = _STEPS[3], [*shown, *sql.points(), log_odds]
+    if wanted.pd:
+        mapped = sql.mapped().as_("mapped_log_odds")
+        query = exp.select(*ids, *kept, *sql.points(), mapped, log_odds).from_(here)
+        steps.append((_STEPS[4], query))
+        points = [_quoted(exp, "points")] * (wanted.scale is not None)
+        here, last = _STEPS[4], [*shown, *points, sql.pd().as_("pd"), log_odds]
+    query = exp.select(*ids, *last).from_(here)
     for name, step in steps:
         query = query.with_(name, as_=step, materialized=sql.engine.materialized or None)
     return str(query.sql(dialect=sql.engine.writer, identify=True, pretty=True))
@@ -92,14 +104,16 @@ def _table(name: str, engine: Engine, exp: Any) -> Any:
     return table
 
 
-def _check_names(sql: _Writer, source: Any, id_columns: Sequence[str], names: Sequence[str]) -> None:
+def _check_names(sql: _Writer, source: Any, id_columns: Sequence[str]) -> None:
     """Raise unless every column of every step has a name of its own that the database takes."""
+    terms = [term.name for term in sql.card.terms if sql.wanted.contributions]
+    names = (*id_columns, *terms, "points", *["pd"] * sql.wanted.pd, "log_odds")
 
     def same(name: str) -> str:
         return name.casefold() if sql.engine.folds else name
 
     faults = []
-    for group in ([*id_columns, *(one.name for one in sql.bins)], names):
+    for group in ([*id_columns, *(one.name for one in sql.bins)], names, [*id_columns, *sql.inner_names]):
         folded = [same(name) for name in group]
         faults += [
             f"Two columns would be named {name!r}."
@@ -129,14 +143,38 @@ class _Writer:
     card: CardData
     engine: Engine
     exp: Any
+    wanted: Wanted
 
     @cached_property
     def bins(self) -> tuple[FeatureBins, ...]:
         return scored_bins(self.card)
 
     def steps(self) -> list[list[Any]]:
-        """Return the columns of the steps before the sum; a card without terms needs none."""
-        return [self.values(), self.rows(), self.term_values()] if self.card.terms else []
+        """Return the columns of the steps before the sum; a card that reads nothing needs none."""
+        return [self.values(), self.rows(), self.term_values()] if self.bins else []
+
+    @cached_property
+    def inner_names(self) -> list[str]:
+        """Names of columns that only steps have."""
+        count = len(self.card.terms)
+        names = [f"term_{j}" for j in range(count)] + [f"read_{j}" for j in range(len(self.guards))]
+        names += [f"points_{j}" for j in range(count if self.wanted.rounded else 0)]
+        return names + ["mapped_log_odds"] * self.wanted.pd
+
+    @cached_property
+    def guards(self) -> list[FeatureBins]:
+        """Features that no term reads, but of which some values are refused."""
+        return [one for one in self.bins if one.name not in self.card.scored_features]
+
+    @cached_property
+    def whole(self) -> CardData:
+        """The card in whole points."""
+        return self.card.in_points(self.wanted.scale, rounded=True)  # type: ignore[arg-type]  # checked
+
+    def kept(self) -> list[Any]:
+        """Return the columns of terms that a query shows in the end."""
+        count = len(self.card.terms) if self.wanted.contributions else 0
+        return [_quoted(self.exp, f"term_{j}") for j in range(count)]
 
     # ---- step 1: columns as doubles and exact texts --------------------------------------------------
 
@@ -188,7 +226,11 @@ class _Writer:
     # ---- step 3: the value of every term -------------------------------------------------------------
 
     def term_values(self) -> list[Any]:
-        return [self._term_value(term).as_(f"term_{j}") for j, term in enumerate(self.card.terms)]
+        tables = {f"term_{j}": term for j, term in enumerate(self.card.terms)}
+        if self.wanted.rounded:
+            tables |= {f"points_{j}": term for j, term in enumerate(self.whole.terms)}
+        read = [_quoted(self.exp, one.name).as_(f"read_{j}") for j, one in enumerate(self.guards)]
+        return [*(self._term_value(term).as_(name) for name, term in tables.items()), *read]
 
     def _term_value(self, term: Term) -> Any:
         """Return the look-up as text: the tree of a wide table would take seconds to build."""
@@ -213,19 +255,44 @@ class _Writer:
     def _whens(self, name: str, values: NDArray[np.float64]) -> str:
         return " ".join(f"WHEN {row} THEN {self._number(values[row])}" for row in self._reached(name))
 
-    # ---- step 4: the sum, in the card's order; points ------------------------------------------------
+    # ---- step 4: the sums, in the card's order; points and PD ----------------------------------------
 
     def total(self) -> Any:
-        total = self._double(self.card.intercept[0])
-        for j in range(len(self.card.terms)):
-            total = self.exp.Add(this=total, expression=_quoted(self.exp, f"term_{j}"))
-        return total
+        return self._sum(self.card.intercept[0], "term")
 
-    def points(self, scale: ScoreScale) -> Any:
+    def whole_points(self) -> list[Any]:
+        """Return the sum of whole points, as a column or none."""
+        if not self.wanted.rounded:
+            return []
+        total = self.exp.paren(self._sum(self.whole.intercept[0], "points"))
+        return [self.exp.cast(total, "bigint").as_("points")]
+
+    def _sum(self, start: float, kind: str) -> Any:
+        total = self._double(start)
+        for j in range(len(self.card.terms)):
+            total = self.exp.Add(this=total, expression=_quoted(self.exp, f"{kind}_{j}"))
+        if not self.guards:
+            return total
+        case = self.exp.Case()
+        for j in range(len(self.guards)):
+            case = case.when(_quoted(self.exp, f"read_{j}").is_(self.exp.null()), self.exp.null())
+        return case.else_(total)
+
+    def points(self) -> list[Any]:
+        """Return the column points, or none."""
+        scale = self.wanted.scale
+        if scale is None or self.wanted.rounded:
+            return [_quoted(self.exp, "points")] * (scale is not None)
         shift, factor = self._double(math.log(scale.base_odds)), self._double(scale.factor)
         inner = self.exp.paren(self.exp.Add(this=_quoted(self.exp, "log_odds"), expression=shift))
         product = self.exp.Mul(this=factor, expression=inner)
-        return self.exp.Sub(this=self._double(scale.base_points), expression=product).as_("points")
+        return [self.exp.Sub(this=self._double(scale.base_points), expression=product).as_("points")]
+
+    def mapped(self) -> Any:
+        return mapped_log_odds(self.exp, _quoted(self.exp, "log_odds"), self.wanted.pd_map, self._double)
+
+    def pd(self) -> Any:
+        return probability(self.exp, _quoted(self.exp, "mapped_log_odds"), self._double)
 
     # ---- literals ------------------------------------------------------------------------------------
 
@@ -250,7 +317,8 @@ def _first_alike(one: FeatureBins, terms: Iterable[Term]) -> list[int | None]:
         for term in terms
         if one.name in term.features
     ]
-    table, first, refused = np.concatenate(parts, axis=1), dict[bytes, int](), refused_rows(one)
+    table = np.concatenate(parts, axis=1) if parts else np.empty((one.n_rows, 0))
+    first, refused = dict[bytes, int](), refused_rows(one)
     return [
         None if row in refused else first.setdefault(table[row].tobytes(), row) for row in range(one.n_rows)
     ]

@@ -5,18 +5,16 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from sklearn.base import clone
 
 from clientscore.exceptions import DataError, InvalidParameterError, MissingColumnError
 from clientscore.hazard import CompetingHazard
-from clientscore.hazard.curves import hazards, incidence, level_shift
-from clientscore.hazard.panel import expand
+from clientscore.hazard.curves import incidence
 from clientscore.metrics import aalen_johansen
 
 PERIODS = 12
 CAUSES = {1: "closure", 2: "default"}
+FAST = {"n_bags": 2, "learning_rate": 0.1, "min_rows_leaf": 100}
 
 
 def book(n, seed):
@@ -50,52 +48,7 @@ def train():
 @pytest.fixture(scope="module")
 def model(train):
     X, duration, event, _ = train
-    return CompetingHazard(causes=CAUSES, max_rows=60_000, random_state=0).fit(X, duration, event)
-
-
-def test_hazards_survival_and_incidence_by_hand():
-    hazard = hazards(np.log(np.array([[[0.25, 0.25], [1.0, 2.0]]])))
-    np.testing.assert_allclose(hazard, [[[1 / 6, 1 / 6], [1 / 4, 2 / 4]]])
-    curve, survival = incidence(hazard)
-    np.testing.assert_allclose(survival, [[2 / 3, 1 / 6]])
-    np.testing.assert_allclose(curve, [[[1 / 6, 1 / 6], [1 / 6 + 1 / 6, 1 / 6 + 1 / 3]]])
-
-
-@settings(max_examples=30, deadline=None)
-@given(st.integers(0, 2**31))
-def test_incidences_and_survival_add_to_one_for_any_log_odds(seed):
-    log_odds = np.random.default_rng(seed).normal(0, 30, (5, 7, 3))
-    curve, survival = incidence(hazards(log_odds))
-    np.testing.assert_allclose(curve.sum(axis=2) + survival, 1.0, atol=1e-12)
-
-
-def test_level_shift_reaches_the_target():
-    log_odds = np.random.default_rng(0).normal(-3, 1, (500, 6, 2))
-    target = np.array([0.2, 0.35])
-    shift = level_shift(log_odds, target)
-    mean = incidence(hazards(log_odds + shift))[0][:, -1].mean(axis=0)
-    np.testing.assert_allclose(mean, target, atol=1e-6)
-
-
-def test_expansion_by_hand():
-    panel = expand(np.array([2, 3, 1]), np.array([0, 2, 1]), 100, np.random.default_rng(0))
-    rows = sorted(zip(panel.row, panel.period, panel.outcome, strict=True))
-    assert rows == [(0, 1, 0), (0, 2, 0), (1, 1, 0), (1, 2, 0), (1, 3, 2), (2, 1, 1)]
-    assert panel.share == 1.0
-
-
-@settings(max_examples=20, deadline=None)
-@given(st.integers(0, 2**31), st.integers(1, 300))
-def test_sampled_expansion_keeps_all_events_and_the_weighted_count(seed, budget):
-    rng = np.random.default_rng(seed)
-    duration, event = rng.integers(1, 9, 60), rng.choice([0, 0, 1, 2], 60)
-    panel = expand(duration, event, budget, rng)
-    ends = panel.outcome > 0
-    assert sorted(panel.row[ends]) == np.flatnonzero(event).tolist()
-    assert (panel.period <= duration[panel.row]).all()
-    assert panel.period.min() >= 1
-    assert panel.weight.sum() == pytest.approx(duration.sum())
-    assert len(set(zip(panel.row, panel.period, strict=True))) == len(panel.row)
+    return CompetingHazard(causes=CAUSES, max_rows=60_000, random_state=0, **FAST).fit(X, duration, event)
 
 
 def test_the_level_is_that_of_the_truth_in_a_new_book(model):

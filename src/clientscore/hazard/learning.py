@@ -1,0 +1,155 @@
+"""From a sample to a card: the panel, the features that move with the clock, the boosted card."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from clientscore._checks import check_columns
+from clientscore.additive import encode, fit_bins, learn_boosted
+from clientscore.exceptions import DataError, InvalidParameterError
+
+from .panel import period_bins, with_period
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from clientscore.additive import AdditiveCard, FeatureBins
+
+    from .panel import PersonPeriods
+    from .sample import Sample
+
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class BoostRules:
+    """How the card is boosted."""
+
+    n_bags: int
+    max_rounds: int
+    learning_rate: float
+    min_rows_leaf: int
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Row numbers of the person-period rows, and what happened in them."""
+
+    codes: NDArray[Any]
+    bins: tuple[FeatureBins, ...]
+    outcome: Ints
+    weight: Floats
+    groups: Ints
+
+
+def read_speeds(clocks: Mapping[str, float] | None, X: pd.DataFrame) -> dict[str, float]:
+    """Return the features that move with the clock and their speeds, or raise."""
+    speeds = {} if clocks is None else dict(clocks)
+    check_columns(X.columns, speeds, subject="X")
+    odd = [name for name, speed in speeds.items() if not _is_speed(speed)]
+    if odd:
+        raise InvalidParameterError(f"clocks must give a finite number other than 0 for each of {odd}.")
+    text = [name for name in speeds if not pd.api.types.is_numeric_dtype(X[name].dtype)]
+    if text:
+        raise DataError(f"Features that move with the clock must be numbers; {text} are not.")
+    return speeds
+
+
+def _is_speed(value: Any) -> bool:
+    try:
+        return bool(np.isfinite(float(value)) and float(value) != 0.0)
+    except (TypeError, ValueError):
+        return False
+
+
+def at_opening(X: pd.DataFrame, entry: Floats, speeds: Mapping[str, float]) -> pd.DataFrame:
+    """Return the features as of the opening of the window: those that move, set back by the entry."""
+    if not speeds or not (entry > 0).any():
+        return X
+    return X.assign(**{name: X[name] - speed * entry for name, speed in speeds.items()})
+
+
+def code_table(
+    X: pd.DataFrame, sample: Sample, panel: PersonPeriods, speeds: Mapping[str, float], max_bins: int
+) -> Table:
+    """Return the row numbers of the person-period rows, the period last; rows of X not used are not read."""
+    used, place = np.unique(panel.row, return_inverse=True)
+    inside = X if len(used) == len(X) else X.iloc[used]
+    still = [name for name in X.columns if name not in speeds]
+    bins = {one.name: one for one in fit_bins(X[still], max_bins=max_bins)}
+    moved = _moved(inside, place, sample, panel, speeds)
+    bins |= {one.name: one for one in fit_bins(moved, max_bins=max_bins)}
+    whole = with_period(encode([bins[str(name)] for name in still], inside), place, panel.period)
+    if speeds:
+        whole = _insert(whole, encode([bins[name] for name in moved], moved), X.columns, still, list(moved))
+    ordered = tuple(bins[str(name)] for name in X.columns)
+    return Table(
+        whole,
+        (*ordered, period_bins(sample.clock.n_periods)),
+        panel.outcome,
+        panel.weight,
+        sample.clients[panel.row],
+    )
+
+
+def _moved(
+    X: pd.DataFrame, place: Ints, sample: Sample, panel: PersonPeriods, speeds: Mapping[str, float]
+) -> pd.DataFrame:
+    """Return the features that move with the clock, in each person-period row."""
+    start = sample.clock.starts()[panel.period - 1]
+    elapsed = np.maximum(start - sample.target.entry[panel.row], 0.0)
+    return pd.DataFrame(
+        {
+            name: X[name].to_numpy(np.float64, na_value=np.nan)[place] + speed * elapsed
+            for name, speed in speeds.items()
+        },
+        index=range(len(panel.row)),
+    )
+
+
+def _insert(
+    whole: NDArray[Any], moved: NDArray[Any], columns: pd.Index, still: Sequence[Any], names: Sequence[str]
+) -> NDArray[Any]:
+    """Return both tables' columns in the order of X, the period last."""
+    place = {name: whole[:, j] for j, name in enumerate(still)}
+    place |= {name: moved[:, j] for j, name in enumerate(names)}
+    kind = np.promote_types(whole.dtype, moved.dtype)
+    table = np.empty((len(whole), len(columns) + 1), dtype=kind, order="F")
+    for j, name in enumerate(columns):
+        table[:, j] = place[name]
+    table[:, -1] = whole[:, -1]
+    return table
+
+
+def learn_card(
+    table: Table, learned: NDArray[np.bool_], names: Sequence[str], rules: BoostRules, seed: int
+) -> AdditiveCard:
+    """Learn the card of the causes with enough events; rows that end by another cause are left out."""
+    target = np.full(len(learned) + 1, -1)
+    target[0] = 0
+    target[1:][learned] = np.arange(1, len(names) + 1)
+    outcome = target[table.outcome]
+    used = outcome >= 0
+    codes = table.codes if used.all() else np.asfortranarray(table.codes[used])
+    card, _ = learn_boosted(
+        codes,
+        table.bins,
+        outcome[used],
+        objective="multiclass",
+        outputs=names,
+        sample_weight=table.weight[used],
+        groups=table.groups[used],
+        n_bags=rules.n_bags,
+        max_rounds=rules.max_rounds,
+        learning_rate=rules.learning_rate,
+        min_rows_leaf=rules.min_rows_leaf,
+        random_state=seed,
+    )
+    return card
