@@ -255,7 +255,7 @@ class NeedAnswers:
             On the index of `X`: purpose (the likeliest), evidence (its loudest feature), evidence_value (of
             that feature), evidence_usual (its median in training), evidence_position (share of the training
             book below the value), and evidence_<name>, the loudest feature of each purpose; missing where no
-            sign could be read.
+            sign could be read, or none speaks for it.
         """
         self._check_fitted()
         scores, signs = self.purposes_.score(X)

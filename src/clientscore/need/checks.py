@@ -132,14 +132,36 @@ class InputRange(NamedTuple):
         names = [str(name) for name in X.columns if pd.api.types.is_numeric_dtype(X[name].dtype)]
         return cls(names, np.array([_quantiles(X[name]) for name in names]).reshape(-1, len(_LEVELS)))
 
-    def shifts(self, X: pd.DataFrame, *, amounts_only: bool = False) -> pd.DataFrame:
+    def shifts(self, X: pd.DataFrame) -> pd.DataFrame:
         """Return the features whose median lies outside the range, one line each.
 
         Columns feature, kind ("unit": an amount a factor of 200 or more away; else "shift"), rows, median,
         training_low, training_median, training_high.
         """
+        columns = ["feature", "kind", "rows", "median", "training_low", "training_median", "training_high"]
+        table = pd.DataFrame(self._lines(X), columns=columns)
+        return table.astype({"feature": "str", "kind": "str", "rows": "int64"})
+
+    def check_units(self, X: pd.DataFrame) -> None:
+        """Raise when an amount of the clients is in another unit than in training."""
+        faults = [
+            f"{name}: median {median:.4g}, {middle:.4g} in training"
+            for name, kind, _, median, _, middle, _ in self._lines(X, amounts_only=True)
+            if kind == "unit"
+        ]
+        if faults:
+            raise DataError(
+                "amounts must be in the unit of training; they lie a factor of 200 or more away. Are they in "
+                "thousands? If they are right, set check_units=False.",
+                faults,
+            )
+
+    def _lines(
+        self, X: pd.DataFrame, *, amounts_only: bool = False
+    ) -> list[tuple[str, str, int, float, float, float, float]]:
+        """Return the lines of `shifts`."""
         lines = []
-        for name, (low, middle, high) in zip(self.names, self.quantiles, strict=True):
+        for name, (low, middle, high) in zip(self.names, self.quantiles.tolist(), strict=True):
             amount = name.startswith("log_") or name.endswith("_amount")
             if name not in X or (amounts_only and not amount):
                 continue
@@ -152,22 +174,7 @@ class InputRange(NamedTuple):
                 continue
             kind = "unit" if amount and _apart(name, median, middle) >= _JUMP else "shift"
             lines.append((name, kind, len(values), median, low, middle, high))
-        columns = ["feature", "kind", "rows", "median", "training_low", "training_median", "training_high"]
-        return pd.DataFrame(lines, columns=columns).astype({"feature": "str", "kind": "str", "rows": "int64"})
-
-    def check_units(self, X: pd.DataFrame) -> None:
-        """Raise when an amount of the clients is in another unit than in training."""
-        table = self.shifts(X, amounts_only=True)
-        faults = [
-            f"{line.feature}: median {line.median:.4g}, {line.training_median:.4g} in training"
-            for line in table[table["kind"] == "unit"].itertuples()
-        ]
-        if faults:
-            raise DataError(
-                "amounts must be in the unit of training; they lie a factor of 200 or more away. Are they in "
-                "thousands? If they are right, set check_units=False.",
-                faults,
-            )
+        return lines
 
 
 def _quantiles(column: pd.Series) -> Floats:
@@ -219,9 +226,7 @@ def censor_elsewhere(target: pd.DataFrame, periods: pd.Series) -> pd.DataFrame:
         raise DataError("periods must have the index of target. Reindex it: periods.loc[target.index].")
     when = periods.to_numpy(np.float64, na_value=np.nan)
     if (when < 1).any():
-        raise DataError(
-            f"periods must be at least 1; got {np.nanmin(when):g}. Before the window is no outcome."
-        )
+        raise DataError(f"periods must be at least 1, inside the window; got {np.nanmin(when):g}.")
     first = when < target["duration"].to_numpy(np.float64)
     censored = target.copy()
     censored["duration"] = np.where(first, np.nan_to_num(when), target["duration"]).astype(np.int64)

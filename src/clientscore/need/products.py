@@ -84,9 +84,10 @@ class ProductModel:
             random_state=seed,
         )
         model = cls(shares, card, f"card on {len(card.scored_features)} features, from {len(product)} needs")
-        judged = np.flatnonzero(~np.isnan(report.out_of_bag).any(axis=1))
+        odds = report.out_of_bag.reshape(len(X), -1)
+        judged = np.flatnonzero(~np.isnan(odds).any(axis=1))
         own = pd.Index(model.names).get_indexer(product.iloc[judged])
-        by_card = model._spread(_softmax(report.out_of_bag[judged]))
+        by_card = model._spread(_softmax(odds[judged]))
         by_purpose = model._by_purpose[model.rows(purpose.iloc[judged])]
         if _log_loss(by_card, own) < _log_loss(by_purpose, own):
             return model
@@ -96,7 +97,9 @@ class ProductModel:
         """Return the shares, (n, n_products); `purpose` are rows of `shares`."""
         if self.card is None:
             return np.asarray(self._by_purpose[purpose])
-        return self._spread(_softmax(self.card.decision_codes(self.card.encode(X)).reshape(len(X), -1)))
+        return self._spread(
+            _softmax(self.card.decision_codes(self.card.encode(X)).reshape(len(X), len(self.card.outputs)))
+        )
 
     def predict_one(self, values: Mapping[str, Any], purpose: str | None) -> dict[str, float]:
         """Return the shares of one client by product."""
