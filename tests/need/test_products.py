@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from clientscore.need.encoded import Encoded
 from clientscore.need.products import RARE, ProductModel, product_shares
 
 
@@ -38,7 +39,7 @@ def test_product_shares_by_hand():
 @pytest.fixture(scope="module")
 def model():
     X, product, _ = needs(2500)
-    return ProductModel.fit(X, product, blank(2500), np.arange(2500), 0)
+    return ProductModel.fit(Encoded.of(X), product, blank(2500), np.arange(2500), 0)
 
 
 def test_the_card_learns_propensities_near_the_truth(model):
@@ -74,7 +75,7 @@ def test_one_client_and_a_loaded_model_agree(model):
 def test_few_needs_fall_back_to_shares_by_purpose_and_say_so():
     X, product, _ = needs(299)
     purpose = pd.Series(np.where(X["dio_days"] > 0, "trade", "capex"), dtype="str")
-    model = ProductModel.fit(X, product, purpose, np.arange(299), 0)
+    model = ProductModel.fit(Encoded.of(X), product, purpose, np.arange(299), 0)
     assert model.card is None
     assert model.method.startswith("shares by purpose, from 299 needs: a card takes 300")
     rows = model.rows(pd.Series(["trade", None, "capex"], dtype=object))
@@ -89,7 +90,7 @@ def test_a_card_that_is_no_better_is_not_used():
     purpose = pd.Series(rng.choice(["trade", "capex"], 600), dtype="str")
     product = pd.Series(np.where(purpose == "trade", "letter_of_credit", "term_loan"), dtype="str")
     X = pd.DataFrame({"noise": rng.normal(size=600)})  # the purpose tells all, the feature nothing
-    model = ProductModel.fit(X, product, purpose, np.arange(600), 0)
+    model = ProductModel.fit(Encoded.of(X), product, purpose, np.arange(600), 0)
     assert model.card is None
     assert "no better out of bag" in model.method
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from clientscore.additive import AdditiveCard, encode, fit_bins, learn_boosted
+from clientscore.additive import AdditiveCard, learn_boosted
 from clientscore.exceptions import DataError
 
 from .conformal import (
@@ -20,6 +20,7 @@ from .conformal import (
     latest_rows,
     rows_before,
 )
+from .encoded import Encoded
 from .groups import NOISE, Grouping, IntervalGroups
 
 if TYPE_CHECKING:
@@ -61,8 +62,7 @@ class MeanLaw(NamedTuple):
 class Design(NamedTuple):
     """Rows to learn from: bins, row numbers, log amounts and clients."""
 
-    bins: tuple[Any, ...]
-    codes: NDArray[Any]
+    encoded: Encoded
     log_amount: Floats
     clients: Ints
 
@@ -123,12 +123,18 @@ class AmountModel:
         self._one_reading = self.card.bins == self.scale.bins
 
     @classmethod
-    def fit(cls, X: pd.DataFrame, amount: Floats, clients: Ints, settings: AmountSettings) -> AmountModel:
-        """Learn from the rows with a need of known amount."""
+    def fit(
+        cls,
+        X: pd.DataFrame,
+        amount: Floats,
+        clients: Ints,
+        settings: AmountSettings,
+        encoded: Encoded | None = None,
+    ) -> AmountModel:
+        """Learn from the rows with a need of known amount; `encoded` are their row numbers, where known."""
         if len(amount) < _MIN_AMOUNTS:
             raise DataError(f"amount must be known for at least {_MIN_AMOUNTS} needs; got {len(amount)}.")
-        bins = fit_bins(X)
-        design = Design(bins, encode(bins, X), np.log(amount), clients)
+        design = Design(Encoded.of(X) if encoded is None else encoded, np.log(amount), clients)
         card, fitted = learn_amount(design, settings.seed)
         residual = design.log_amount - fitted
         scale, log_scale = _learn_scale(design, residual, settings.seed + 1)
@@ -141,7 +147,7 @@ class AmountModel:
         before = rows_before(X.index, latest, settings.window)
         if before is not None:
             early, _ = learn_amount(_part(design, before), settings.seed + 2)
-            residual = design.log_amount - early.decision_codes(design.codes)
+            residual = design.log_amount - early.decision_codes(design.encoded.codes)
         scored = Scored((residual / np.exp(log_scale))[latest], latest, clients[latest])
         groups = choose_groups(
             settings.interval_groups, X, log_scale, scored, settings.coverage, varies=bool(scale.terms)
@@ -156,10 +162,17 @@ class AmountModel:
         return cls((card, scale), law, groups, calibration, settings.coverage, evidence)
 
     def amounts(
-        self, X: pd.DataFrame, probability: Floats, coverage: float | None = None
+        self,
+        X: pd.DataFrame,
+        probability: Floats,
+        coverage: float | None = None,
+        codes: NDArray[Any] | None = None,
     ) -> dict[str, Floats]:
-        """Return amounts given need, the expected amount, and quantiles of the mixture with zero."""
-        middle, log_scale = self._scores(X)
+        """Return amounts given need, the expected amount, and quantiles of the mixture with zero.
+
+        `codes` are the row numbers of the card, where known.
+        """
+        middle, log_scale = self._scores(X, codes)
         group = self.interval_groups.codes(X, log_scale)
         return self._amounts(middle, log_scale, group, probability, coverage)
 
@@ -199,9 +212,9 @@ class AmountModel:
         third = self.noise.codes(log_scale)
         return np.exp(middle) * self.smearing[third], self.spread[third, 0], self.spread[third, 1]
 
-    def _scores(self, X: pd.DataFrame) -> tuple[Floats, Floats]:
+    def _scores(self, X: pd.DataFrame, codes: NDArray[Any] | None = None) -> tuple[Floats, Floats]:
         """Return m and log s of every row."""
-        codes = self.card.encode(X)
+        codes = self.card.encode(X) if codes is None else codes
         middle = self.card.decision_codes(codes)
         return middle, self.scale.decision_codes(codes if self._one_reading else self.scale.encode(X))
 
@@ -296,10 +309,10 @@ def _learn(
     """Learn a card and its out-of-bag values; with fewer rows than `least` or one client, the mean."""
     mean = float(y.mean())
     if len(y) < least or len(np.unique(design.clients)) < least or np.ptp(y) == 0:
-        return AdditiveCard(("amount",), (mean,), design.bins, (), "identity"), np.full(len(y), mean)
+        return AdditiveCard(("amount",), (mean,), design.encoded.bins, (), "identity"), np.full(len(y), mean)
     card, report = learn_boosted(
-        design.codes,
-        design.bins,
+        design.encoded.codes,
+        design.encoded.bins,
         y,
         objective="regression",
         outputs=("amount",),
@@ -315,7 +328,7 @@ def _learn(
 
 
 def _part(design: Design, rows: NDArray[np.bool_]) -> Design:
-    return Design(design.bins, design.codes[rows], design.log_amount[rows], design.clients[rows])
+    return Design(design.encoded.part(rows), design.log_amount[rows], design.clients[rows])
 
 
 def _smearing(amount: Floats, fitted: Floats, group: Ints) -> Floats:

@@ -325,7 +325,7 @@ class NeedAnswers:
         self._check_fitted()
         self._check_input(X)
         curve = self.hazard_.predict_incidence(X, range(1, max(self.horizons) + 1))
-        return np.ascontiguousarray(curve[:, :, self.hazard_.causes_.index(NEED)])
+        return np.asfortranarray(curve[:, :, self.hazard_.causes_.index(NEED)])
 
     def _product_model(self) -> ProductModel:
         self._check_fitted()
@@ -342,10 +342,16 @@ class NeedAnswers:
 
 def likeliest_code(scores: dict[str, Floats], n: int) -> NDArray[np.int64]:
     """Return the number of the purpose with the largest score, -1 where none could be read."""
+    return largest([scores[name] for name in PURPOSES], n)
+
+
+def largest(columns: Sequence[Floats], n: int) -> NDArray[np.int64]:
+    """Return the number of the largest of some columns, the first of equal ones; -1 where all are missing."""
     best, code = np.full(n, -np.inf), np.full(n, -1, dtype=np.int64)
-    for number, name in enumerate(PURPOSES):
-        better = scores[name] > best
-        best[better], code[better] = scores[name][better], number
+    for number, values in enumerate(columns):
+        better = values > best
+        np.putmask(best, better, values)
+        np.putmask(code, better, number)
     return code
 
 

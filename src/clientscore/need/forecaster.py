@@ -13,10 +13,11 @@ from clientscore._words import NEED, Period
 from clientscore.hazard import CompetingHazard, check_horizons, check_reach, check_target, client_numbers
 
 from .amount import AmountModel, AmountSettings
-from .answers import NeedAnswers, likeliest, likeliest_code, purpose_rows, words
+from .answers import NeedAnswers, largest, likeliest, likeliest_code, purpose_rows, words
 from .checks import CURRENCY, InputRange, amount_rows, check_currency, check_size, events, one_currency
 from .conformal import Window
 from .coverage import AdaptiveCoverage
+from .encoded import Encoded
 from .portfolio import Calendar, learn_calendar
 from .products import ProductModel
 from .purpose import PURPOSES, PurposeRules
@@ -205,12 +206,17 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
         ).fit(X, target["duration"], event, groups)
         check_reach(self.hazard_.reach_, self.horizons)
         clients = client_numbers(X, groups)
+        needs = np.flatnonzero(event == NEED)
+        encoded = Encoded.of(X.iloc[needs])
         window = Window(max(self.horizons), self.lead_periods, self.period)
         seed = int(np.random.default_rng(self.random_state).integers(2**31 - 8))
         settings = AmountSettings(self.coverage, self.interval_groups, window, seed)
-        self.amount_ = AmountModel.fit(X.iloc[rows], amount[rows], clients[rows], settings)
+        known = encoded.part(np.isin(needs, rows))
+        self.amount_ = AmountModel.fit(X.iloc[rows], amount[rows], clients[rows], settings, known)
         self.purposes_ = PurposeRules.fit(X)
-        self.product_model_ = self._learn_products(X, target, event, clients, seed + 5)
+        self.product_model_ = None
+        if "product" in target:
+            self.product_model_ = self._learn_products(X, target["product"], clients, needs, encoded)
         self.input_range_ = InputRange.of(X)
         self.adaptive_ = AdaptiveCoverage(self.coverage)
         self._learn_calendar(X, target, event, window)
@@ -252,20 +258,21 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
             When amounts among the features are in another unit or currency than in training.
         """
         curve = self._curve(X)
+        codes = self.amount_.card.encode(X)
         dates = dates_of(X.index, as_of)
         columns: dict[str, Any] = self._probabilities(curve)
         for name, period in self._periods(curve).items():
             columns[name] = self._first_days(period, dates).astype("datetime64[us]")
         columns["need_periods_expected"] = expected_period(curve)
-        columns |= self.amount_.amounts(X, curve[:, -1], self._coverage(coverage))
+        columns |= self.amount_.amounts(X, curve[:, -1], self._coverage(coverage), codes)
         scores = self.purposes_.score_arrays(X)
         code = likeliest_code(scores, len(X))
         columns["purpose"] = words(code, list(PURPOSES), X.index, "purpose").array
         columns |= {f"purpose_{name}": score for name, score in scores.items()}
         if self.product_model_ is not None:
             model = self.product_model_
-            shares = model.predict(X, purpose_rows(model, code))
-            columns["product"] = words(shares.argmax(axis=1), model.names, X.index, "product").array
+            shares = model.predict(X, purpose_rows(model, code), codes if self._one_reading else None)
+            columns["product"] = words(largest(list(shares.T), len(X)), model.names, X.index, "product").array
             columns |= self._product_columns(shares, curve)
         return pd.DataFrame(columns, index=X.index, copy=False)
 
@@ -365,6 +372,8 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
         self.product_method_ = (
             "none: the target of training had no product" if model is None else model.method
         )
+        card = None if model is None else model.card
+        self._one_reading = card is not None and card.bins == self.amount_.card.bins
         self.feature_names_in_ = self.hazard_.feature_names_in_
 
     def _check_parameters(self) -> None:
@@ -376,21 +385,22 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
     def _learn_products(
         self,
         X: pd.DataFrame,
-        target: pd.DataFrame,
-        event: NDArray[Any],
+        product: pd.Series,
         clients: NDArray[np.int64],
-        seed: int,
+        needs: NDArray[np.intp],
+        encoded: Encoded,
     ) -> ProductModel | None:
         """Shares of the products of past needs."""
-        if "product" not in target:
+        known = product.iloc[needs].notna().to_numpy()
+        if not known.any():
             return None
-        rows = np.flatnonzero((event == NEED) & target["product"].notna().to_numpy())
-        if not len(rows):
-            return None
-        needs = X.iloc[rows]
-        purpose = likeliest(pd.DataFrame(self.purposes_.score_arrays(needs), index=needs.index), "purpose")
-        product = target["product"].iloc[rows].astype("str")
-        return ProductModel.fit(needs, product, purpose, clients[rows], seed)
+        rows = needs[known]
+        scores = self.purposes_.score_arrays(X.iloc[rows])
+        purpose = likeliest(pd.DataFrame(scores, index=X.index[rows]), "purpose")
+        seed = int(np.random.default_rng(self.random_state).integers(2**31 - 1))
+        return ProductModel.fit(
+            encoded.part(known), product.iloc[rows].astype("str"), purpose, clients[rows], seed
+        )
 
     def _learn_calendar(
         self, X: pd.DataFrame, target: pd.DataFrame, event: NDArray[Any], window: Window

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from clientscore.additive import AdditiveCard, encode, fit_bins, learn_boosted
+from clientscore.additive import AdditiveCard, learn_boosted
 
 from .purpose import PURPOSES
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from .encoded import Encoded
+
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
@@ -23,6 +25,7 @@ ALL = "all"
 RARE = "(rare)"
 _PRIOR_DRAWINGS = 20.0  # weight of the overall product shares in a purpose's own
 _MIN_NEEDS = 300  # fewer needs with a product: shares by purpose
+_BLOCK = 16_384  # rows that stay near the processor
 _MIN_PRODUCT = 30  # rarer products are one class, split by their overall shares
 
 
@@ -54,7 +57,7 @@ class ProductModel:
 
     @classmethod
     def fit(
-        cls, X: pd.DataFrame, product: pd.Series, purpose: pd.Series, clients: Ints, seed: int
+        cls, encoded: Encoded, product: pd.Series, purpose: pd.Series, clients: Ints, seed: int
     ) -> ProductModel:
         """Learn from the needs with a known product."""
         shares = product_shares(purpose, product)
@@ -67,10 +70,9 @@ class ProductModel:
         label = product.where(product.isin(usual), RARE).to_numpy(dtype=object)
         names = [*usual, RARE] if (label == RARE).any() else list(usual)
         classes = pd.Index(names).get_indexer(label)
-        bins = fit_bins(X)
         card, report = learn_boosted(
-            encode(bins, X),
-            bins,
+            encoded.codes,
+            encoded.bins,
             classes,
             objective="multiclass",
             outputs=names[1:],
@@ -84,7 +86,7 @@ class ProductModel:
             random_state=seed,
         )
         model = cls(shares, card, f"card on {len(card.scored_features)} features, from {len(product)} needs")
-        odds = report.out_of_bag.reshape(len(X), -1)
+        odds = report.out_of_bag.reshape(len(product), -1)
         judged = np.flatnonzero(~np.isnan(odds).any(axis=1))
         own = pd.Index(model.names).get_indexer(product.iloc[judged])
         by_card = model._spread(_softmax(odds[judged]))
@@ -93,13 +95,21 @@ class ProductModel:
             return model
         return cls(shares, None, f"{fallback}: a card on features was no better out of bag")
 
-    def predict(self, X: pd.DataFrame, purpose: Ints) -> Floats:
-        """Return the shares, (n, n_products); `purpose` are rows of `shares`."""
+    def predict(self, X: pd.DataFrame, purpose: Ints, codes: NDArray[Any] | None = None) -> Floats:
+        """Return the shares, (n, n_products), each product's in one piece.
+
+        `purpose` are rows of `shares`, `codes` the row numbers of the card, where known.
+        """
+        shares = np.empty((len(self.names), len(X)))
         if self.card is None:
-            return np.asarray(self._by_purpose[purpose])
-        return self._spread(
-            _softmax(self.card.decision_codes(self.card.encode(X)).reshape(len(X), len(self.card.outputs)))
-        )
+            shares[:] = self._by_purpose.T[:, purpose]
+            return shares.T
+        codes = self.card.encode(X) if codes is None else codes
+        for start in range(0, len(X), _BLOCK):
+            rows = slice(start, start + _BLOCK)
+            odds = self.card.decision_codes(codes[rows])
+            shares[:, rows] = self._spread(_softmax(odds.reshape(len(odds), len(self.card.outputs)))).T
+        return shares.T
 
     def predict_one(self, values: Mapping[str, Any], purpose: str | None) -> dict[str, float]:
         """Return the shares of one client by product."""

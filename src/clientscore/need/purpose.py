@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 _LEVELS = np.linspace(0.0, 1.0, 201)
+_BLOCK = 16_384  # rows that stay near the processor
 _QUARTERS = (50, 100, 150)  # places of the quartiles in a grid
 
 
@@ -125,11 +126,10 @@ GATES = {
 
 
 class Position(NamedTuple):
-    """Where a value stands in the training book: shares below at each grid value, and between them."""
+    """Where a value stands in the training book: its values, and shares below before and at each."""
 
     values: Floats
-    at: Floats
-    between: Floats
+    table: Floats
 
     @classmethod
     def of(cls, grid: Floats) -> Position:
@@ -137,14 +137,18 @@ class Position(NamedTuple):
         values = np.unique(grid)
         left, right = grid.searchsorted(values, side="left"), grid.searchsorted(values, side="right")
         n = float(len(grid))
-        return cls(values, np.append(left + right, 0.0) / (2.0 * n), np.append(left, len(grid)) / n)
+        table = np.empty(2 * len(values) + 2)
+        table[0::2] = np.append(left, len(grid)) / n
+        table[1::2] = np.append(left + right, 0.0) / (2.0 * n)
+        return cls(values, table)
 
     def __call__(self, values: Floats) -> Floats:
         """Return the share of the training rows below, ties half; missing stays missing."""
         place = self.values.searchsorted(values, side="left")
-        tied = self.values[np.minimum(place, len(self.values) - 1)] == values
-        share = np.where(tied, self.at[place], self.between[place])
-        return np.where(np.isnan(values), np.nan, share)
+        tied = self.values.take(place, mode="clip") == values
+        share: Floats = self.table.take(2 * place + tied)
+        np.putmask(share, np.isnan(values), np.nan)
+        return share
 
 
 class PurposeRules:
@@ -190,7 +194,14 @@ class PurposeRules:
 
     def score_arrays(self, X: pd.DataFrame) -> dict[str, Floats]:
         """Return the scores alone, by purpose."""
-        return self._scores(self._columns(X), len(X), named=False)[0]
+        columns = self._columns(X)
+        scores = {purpose: np.empty(len(X)) for purpose in PURPOSES}
+        for start in range(0, len(X), _BLOCK):
+            rows = slice(start, min(start + _BLOCK, len(X)))
+            part = {name: values[rows] for name, values in columns.items()}
+            for purpose, score in self._scores(part, rows.stop - start, named=False)[0].items():
+                scores[purpose][rows] = score
+        return scores
 
     def score_one(self, values: Mapping[str, Any]) -> dict[str, float | None]:
         """Return the scores of one client by purpose, None where no sign can be read."""
