@@ -7,6 +7,7 @@
 ``portfolio``   the total, with an interval
 ``purpose``     the rules that say what for; ``products`` what met such needs before
 ``checks``      one currency, one unit, needs met elsewhere; ``timing`` periods as dates
+``plots``       calibration, coverage, a client's fan, the pipeline: tables, and pictures of them
 ==============  ====================================================================================
 """
 
@@ -15,6 +16,15 @@ from __future__ import annotations
 from .checks import censor_elsewhere
 from .coverage import AdaptiveCoverage, coverage_report
 from .forecaster import FinancingNeedForecaster
+from .plots import (
+    compute_need_calibration,
+    compute_need_fan,
+    compute_pipeline,
+    plot_coverage,
+    plot_need_calibration,
+    plot_need_fan,
+    plot_pipeline,
+)
 from .portfolio import NeedPortfolio
 from .purpose import GATES, PURPOSES, Evidence, Gate
 
@@ -27,5 +37,12 @@ __all__ = [
     "Gate",
     "NeedPortfolio",
     "censor_elsewhere",
+    "compute_need_calibration",
+    "compute_need_fan",
+    "compute_pipeline",
     "coverage_report",
+    "plot_coverage",
+    "plot_need_calibration",
+    "plot_need_fan",
+    "plot_pipeline",
 ]

@@ -68,7 +68,7 @@ class NeedAnswers:
             lead gap); a row adds up to P(need within the longest horizon).
         """
         periods = pd.RangeIndex(1, max(self.horizons) + 1, name="period")
-        return pd.DataFrame(by_period(self._curve(X)), index=X.index, columns=periods)
+        return pd.DataFrame(by_period(self.need_curve(X)), index=X.index, columns=periods)
 
     def predict_products(self, X: pd.DataFrame, products: Sequence[str] | None = None) -> pd.DataFrame:
         """Return the probability of a need that a product meets, by product and horizon.
@@ -106,8 +106,8 @@ class NeedAnswers:
                 "products must be those of past needs in training. Give a new product to the strategy's map.",
                 faults,
             )
-        shares = self._shares(X)[:, [model.names.index(name) for name in wanted]]
-        curve = self._curve(X)[:, [horizon - 1 for horizon in self.horizons]]
+        shares = self.need_shares(X)[:, [model.names.index(name) for name in wanted]]
+        curve = self.need_curve(X)[:, [horizon - 1 for horizon in self.horizons]]
         values = shares[:, :, None] * curve[:, None, :]
         columns = pd.MultiIndex.from_product([wanted, list(self.horizons)], names=["product", "horizon"])
         return pd.DataFrame(values.reshape(len(X), -1), index=X.index, columns=columns)
@@ -224,7 +224,7 @@ class NeedAnswers:
         """
         chosen = self.coverage if coverage is None else coverage  # type: ignore[attr-defined]
         check_interval("coverage", chosen, low=0.0, high=1.0, closed="neither")
-        probability = self._curve(X)[:, -1]
+        probability = self.need_curve(X)[:, -1]
         groups = {_ALL: np.arange(len(X))}
         if by is not None:
             labels = pd.Series(np.asarray(by, dtype=object))
@@ -320,8 +320,19 @@ class NeedAnswers:
         if self.check_units:
             self.input_range_.check_units(X)
 
-    def _curve(self, X: pd.DataFrame) -> Floats:
-        """Return P(need by each period): (n, longest horizon)."""
+    def need_curve(self, X: pd.DataFrame) -> Floats:
+        """Return P(need by the end of each period).
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n, n_features)
+            Features; extra columns are ignored.
+
+        Returns
+        -------
+        ndarray of shape (n, longest horizon)
+            Rising along each row; at the horizons the need_probability of `predict`.
+        """
         self._check_fitted()
         self._check_input(X)
         curve = self.hazard_.predict_incidence(X, range(1, max(self.horizons) + 1))
@@ -333,8 +344,24 @@ class NeedAnswers:
             raise DataError("no product was learned: the target of training had none.")
         return self.product_model_
 
-    def _shares(self, X: pd.DataFrame) -> Floats:
-        """Return the share of each product given need."""
+    def need_shares(self, X: pd.DataFrame) -> Floats:
+        """Return the share of each product given need.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n, n_features)
+            Features; extra columns are ignored.
+
+        Returns
+        -------
+        ndarray of shape (n, n_products)
+            In the order of ``product_model_.names``; rows add up to 1.
+
+        Raises
+        ------
+        DataError
+            When no product was learned.
+        """
         model = self._product_model()
         codes = likeliest_code(self.purposes_.score_arrays(X), len(X))
         return model.predict(X, purpose_rows(model, codes))

@@ -257,7 +257,7 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
         DataError
             When amounts among the features are in another unit or currency than in training.
         """
-        curve = self._curve(X)
+        curve = self.need_curve(X)
         codes = self.amount_.card.encode(X)
         dates = dates_of(X.index, as_of)
         columns: dict[str, Any] = self._probabilities(curve)
