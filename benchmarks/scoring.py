@@ -11,21 +11,22 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
-
+from common.page import Page, introduction
+from common.repository import REPOSITORY, count_readings, current_commit, log_readings
 from scoring_parts import calibration, speed
 from scoring_parts.cache import Cache
-from scoring_parts.page import Page, add_calibration, add_quality, add_speed, add_us, introduction
+from scoring_parts.page import PACKAGES, add_calibration, add_quality, add_speed, add_us
 from scoring_parts.peers import MODELS
 from scoring_parts.quality import CARD, SetResult, measure
 from scoring_parts.sets import load, set_names
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-READINGS = REPOSITORY / "docs" / "benchmarks" / "readings.csv"
+if TYPE_CHECKING:
+    from common.timing import Line
+
 PAGE = REPOSITORY / "docs" / "benchmarks" / "scoring.md"
 SOURCE = "benchmarks/scoring.py"
 QUICK_SETS = ("german", "ibrd_cancellation", "berka_card")
@@ -47,7 +48,7 @@ def main() -> None:
     if options.what in ("speed", "all"):
         add_speed(page, time_all(options))
     command = " ".join(["OMP_NUM_THREADS=1 CLIENTSCORE_DATA=... python", SOURCE, *sys.argv[1:]])
-    text = page.text(introduction(command, commit))
+    text = page.text(introduction(command, commit, PACKAGES))
     print(text)
     if options.write:
         PAGE.write_text(text, encoding="utf-8")
@@ -132,7 +133,7 @@ def measure_one(name: str, options: argparse.Namespace) -> SetResult:
     return result
 
 
-def time_all(options: argparse.Namespace) -> list[speed.Line]:
+def time_all(options: argparse.Namespace) -> list[Line]:
     """Run the timings."""
     cache, folder = Path(options.cache), Path(options.data)
     rows = 100_000 if options.quick else 1_000_000
@@ -153,27 +154,9 @@ def log_reading(results: list[SetResult], commit: str) -> None:
         target, _, features = one.name.removeprefix("us_").rpartition("_")
         for fold in one.folds.itertuples():
             figures = {"auc": fold.auc, "brier": fold.brier, "log_loss": fold.log_loss}
-            row = {"date": f"{pd.Timestamp.now():%Y-%m-%d}", "commit": commit, "source": SOURCE}
-            row |= {"target": f"{target.replace('_', ' ')} ({features} features)", "model": fold.model}
+            row = {"target": f"{target.replace('_', ' ')} ({features} features)", "model": fold.model}
             rows.append({**row, **figures, "events": fold.events, "rows": fold.rows})
-    pd.DataFrame(rows).round(6).to_csv(READINGS, mode="a", index=False, header=not READINGS.exists())
-
-
-def count_readings() -> int:
-    """Return how often the test years have been read: one reading a date, commit and source."""
-    log = pd.read_csv(READINGS)
-    return len(log[["date", "commit", "source"]].drop_duplicates())
-
-
-def current_commit() -> str:
-    """Return the commit, with a plus where sources differ from it."""
-    git = ["git", "-C", str(REPOSITORY)]
-    parts = ["src", "benchmarks", "examples"]
-    head = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)  # noqa: S603
-    state = subprocess.run(  # noqa: S603
-        [*git, "status", "--porcelain", "--", *parts], capture_output=True, text=True, check=False
-    )
-    return (head.stdout.strip() or "unknown") + ("+" if state.stdout.strip() else "")
+    log_readings(rows, commit=commit, source=SOURCE)
 
 
 if __name__ == "__main__":

@@ -41,7 +41,8 @@ def need_extras(name: str) -> None:
 
 
 def test_there_are_notebooks() -> None:
-    assert [path.name for path in NOTEBOOKS] == ["01_whole_chain.ipynb", "02_scorecard.ipynb"]
+    names = ["01_whole_chain.ipynb", "02_scorecard.ipynb", "03_churn.ipynb"]
+    assert [path.name for path in NOTEBOOKS] == names
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -77,6 +78,13 @@ def test_the_scorecard_runs_without_real_data_and_says_so(
     told = run(read(FOLDER / "02_scorecard.ipynb"), FOLDER)
     assert told.startswith(f"data: the SIMULATED sample book; no US companies in {tmp_path}\n")
     assert told.count(" 0 mismatches") == 2
+
+
+@pytest.mark.slow
+def test_churn_runs_without_real_data_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLIENTSCORE_DATA", str(tmp_path))
+    told = run(read(FOLDER / "03_churn.ipynb"), FOLDER)
+    assert told.startswith(f"data: the SIMULATED sample book; no US companies in {tmp_path}\n")
 
 
 def test_a_cell_that_fails_is_caught(tmp_path: Path) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
+
+from common.store import load_arrays, save_arrays
 
 from .peers import Model, Prediction, predict
 
@@ -52,19 +51,10 @@ class Cache:
 
 
 def _save(path: Path, made: Prediction) -> None:
-    """Write beside the place and move there, so that a run that is stopped leaves no half file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    note = {"error": made.error, "seconds": made.seconds, "note": made.note}
-    note["date"] = f"{pd.Timestamp.now():%Y-%m-%d}"
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with part.open("wb") as file:
-        p = np.empty(0) if made.p is None else made.p
-        np.savez_compressed(file, p=p, note=np.array(json.dumps(note)))
-    part.replace(path)
+    p = np.empty(0) if made.p is None else made.p
+    save_arrays(path, {"p": p}, {"error": made.error, "seconds": made.seconds, "note": made.note})
 
 
 def _load(path: Path) -> Prediction:
-    with np.load(path) as file:
-        note = json.loads(str(file["note"]))
-        p = None if note["error"] else file["p"]
-    return Prediction(p, note["error"], note["seconds"], note["note"])
+    arrays, note = load_arrays(path)
+    return Prediction(None if note["error"] else arrays["p"], note["error"], note["seconds"], note["note"])

@@ -10,8 +10,8 @@ from scipy.special import expit, logit
 
 import clientscore as cs
 from clientscore.scale import calibrate_logistic
+from common import SEED
 
-from .folds import SEED
 from .quality import CARD
 
 if TYPE_CHECKING:

@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
+from common import SEED
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-SEED = 20261125  # of every fold, model and bootstrap of this benchmark
 LARGE = 20_000  # rows from which a set counts as large: one round of folds, and a point gap as its bar
 N_FOLDS = 5
 

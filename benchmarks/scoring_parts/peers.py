@@ -25,8 +25,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import clientscore as cs
+from common import SEED
 
-from .folds import LARGE, SEED
+from .folds import LARGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

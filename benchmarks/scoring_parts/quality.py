@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 import clientscore as cs
+from common.paired import Difference, auc_difference, loss_difference, row_loss
 
-from .paired import Difference, auc_difference, loss_difference, row_loss
 from .peers import MODELS, PEERS
 
 if TYPE_CHECKING:

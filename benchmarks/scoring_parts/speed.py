@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import statistics
-import time
 from bisect import bisect_left
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import lightgbm as lgb
@@ -15,45 +12,17 @@ from sklearn.linear_model import LogisticRegression
 
 import clientscore as cs
 from clientscore.additive import AdditiveCard, Term, fit_bins, learn_woe
+from common import SEED
+from common.timing import Line, at_most, cpu
 
-from .folds import SEED
 from .peers import fit_bags, lightgbm_settings, run_ebm
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .folds import LabelledSet
 
 BLOCK = 16_384
 N_FEATURES, N_EDGES, N_PAIRS = 40, 40, 100
 EBM_SETS = ("german", "bank_churners")  # where EBM's default finishes in a few minutes
-
-
-@dataclass(frozen=True)
-class Line:
-    """One measured line of the page; `bar` is the most (or least) allowed, None where only printed."""
-
-    what: str
-    value: float
-    unit: str
-    bar: str = ""
-    met: bool | None = None
-
-
-def cpu(*steps: Callable[[], object], repeats: int = 3) -> list[float]:
-    """Return the median CPU seconds of each step; the steps take turns, so that noise meets all alike."""
-    seconds: list[list[float]] = [[] for _ in steps]
-    for _ in range(repeats):
-        for step, taken in zip(steps, seconds, strict=True):
-            start = time.process_time()
-            step()
-            taken.append(time.process_time() - start)
-    return [statistics.median(taken) for taken in seconds]
-
-
-def at_most(what: str, value: float, most: float, unit: str = "x") -> Line:
-    """Return a line whose bar is an upper bound."""
-    return Line(what, value, unit, f"at most {most:g}", value <= most)
 
 
 # ---- fits ------------------------------------------------------------------------------------------------

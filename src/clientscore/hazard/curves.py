@@ -39,7 +39,7 @@ def staying(hazard: Floats) -> Floats:
 
 def incidence(hazard: Floats) -> tuple[Floats, Floats]:
     """Cumulative incidence (rows, periods, causes) and survival (rows, periods) from hazards."""
-    survival = np.cumprod(staying(hazard), axis=1)
+    survival: Floats = np.cumprod(staying(hazard), axis=1, dtype=np.float64)
     at_risk = np.concatenate([np.ones((len(hazard), 1)), survival[:, :-1]], axis=1)
     return np.cumsum(at_risk[:, :, None] * hazard, axis=1), survival
 

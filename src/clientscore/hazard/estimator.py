@@ -21,7 +21,8 @@ from .panel import expand
 from .prediction import HazardPrediction
 from .recalibration import Window
 from .sample import Sample, read_target, training_sample
-from .scores import CardScores, shifted
+from .scores import CardScores
+from .trees import TreeScores, learn_trees
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,17 +51,19 @@ class CompetingHazard(HazardPrediction):
     counted; a client that leaves inside a bin counts the whole bin, which is exact to first order in the
     bin's hazard.
 
-    The level is corrected once: a shift of each cause's log odds makes the mean incidence over the training
-    rows at the longest period equal the Aalen-Johansen incidence of the same rows; with delayed entry, the
-    expected number of events equal the observed one.  This uses the training window itself, so it corrects
-    the fit, not a drift after it: see `recalibrate`.
+    The level is corrected once, on the training rows: shifts of each cause's log odds, one a run of periods
+    with at least 100 of its events, make the mean incidence at the end of each run equal the Aalen-Johansen
+    incidence of the same rows, as far as a tenth of the rows is at risk; with delayed entry, the expected
+    number of events in each run equal the observed one.  This corrects the fit, not a drift after it: see
+    `recalibrate`.
 
     Parameters
     ----------
     n_periods : int, default 12
         Longest horizon, in periods; later events count as censored there.  Not read with `n_time_bins`.
     n_time_bins : int, default None
-        Number of bins that durations are cut into; None: durations are whole periods.
+        Number of bins that durations are cut into, 16 to 20 by experience: with fewer the last, in which most
+        of those left may leave, is coarse.  None: durations are whole periods.
     causes : sequence of str or mapping, default None
         The causes and their order, or names of event values, for instance ``{1: "hard_attrition"}``; None:
         the causes that occur.
@@ -90,8 +93,6 @@ class CompetingHazard(HazardPrediction):
         Causes, in the order of every output.
     reach_ : int or float
         Last period with clients at risk in training, or the longest duration; horizons end here.
-    card_ : AdditiveCard or None
-        Log odds of each cause against staying; None when every cause is constant, or for trees.
     constant_causes_ : tuple of str
         Causes that fewer than `min_events` clients left by.
     clocks_ : dict of str to float
@@ -320,7 +321,6 @@ class CompetingHazard(HazardPrediction):
     def to_state(self) -> dict[str, Any]:
         """Return the fitted model as JSON scalars, lists, dicts and arrays."""
         self._check_fitted()
-        trees = self._scores is not None and self.card_ is None
         record = self.recalibration_
         return {
             "parameters": {**self.get_params(), "causes": list(self.causes_)},
@@ -336,7 +336,7 @@ class CompetingHazard(HazardPrediction):
             "incidence": self.population_["aalen_johansen"].to_numpy(np.float64),
             "recalibration": None if record is None else record.to_dict("list"),
             "card": None if self.card_ is None else self.card_.to_state(),
-            "trees": self._scores.to_state() if trees else None,
+            "trees": self._scores.to_state() if isinstance(self._scores, TreeScores) else None,
         }
 
     @classmethod
@@ -358,8 +358,19 @@ class CompetingHazard(HazardPrediction):
         model.population_ = population_frame(model.causes_, state["events"], state["incidence"])
         record = state.get("recalibration")
         model.recalibration_ = None if record is None else pd.DataFrame(record)
-        model._set_card(None if state["card"] is None else AdditiveCard.from_state(state["card"]))
+        starts = model._clock.starts()
+        model._scores = None
+        if state["card"] is not None:
+            model._scores = CardScores(AdditiveCard.from_state(state["card"]), starts, model.clocks_)
+        elif state.get("trees") is not None:
+            model._scores = TreeScores.from_state(state["trees"], starts, model.clocks_)
         return model
+
+    @property
+    def card_(self) -> AdditiveCard | None:
+        """Log odds of each cause against staying; None when every cause is constant, or for trees."""
+        self._check_fitted()
+        return self._scores.card if isinstance(self._scores, CardScores) else None
 
     # ---- learning --------------------------------------------------------------------------------------
 
@@ -402,17 +413,19 @@ class CompetingHazard(HazardPrediction):
         counts = np.maximum(sample.counts.sum(axis=0), 1.0)
         self._constant = np.tile(np.log(counts / max(stays, 1.0)), (self._clock.n_periods, 1))
         names = [name for name in self.causes_ if name not in self.constant_causes_]
+        self._scores = None
         if not names:
-            self._set_card(None)
             return
         table = code_table(X, sample, panel, self.clocks_, self.max_bins)
         rules = BoostRules(self.n_bags, self.max_rounds, self.learning_rate, self.min_rows_leaf)
-        seed = int(rng.integers(2**31 - 1))
-        self._set_card(learn_card(table, self._learned, names, rules, seed))
-
-    def _set_card(self, card: AdditiveCard | None) -> None:
-        self.card_ = card
-        self._scores = None if card is None else CardScores(card, self._clock.starts(), self.clocks_)
+        seed, starts = int(rng.integers(2**31 - 1)), self._clock.starts()
+        if self.form == "card":
+            card = learn_card(table, self._learned, names, rules, seed)
+            self._scores = CardScores(card, starts, self.clocks_)
+            return
+        forests, positions = learn_trees(table, self._learned, rules, seed)
+        level = np.zeros((self._clock.n_periods, len(names)))
+        self._scores = TreeScores(forests, table.bins[:-1], positions, level, starts, self.clocks_)
 
     def _level(self, X: pd.DataFrame, sample: Sample, segments: Sequence[Segment]) -> Floats:
         """Return the shift of each period and cause that brings the level of a sample's rows to theirs."""
@@ -425,5 +438,5 @@ class CompetingHazard(HazardPrediction):
     def _shift(self, shift: Floats) -> None:
         """Add to the log odds of each period and cause."""
         self._constant = self._constant + shift
-        if self._scores is not None and self.card_ is not None:
-            self._set_card(shifted(self.card_, shift[:, self._learned]))
+        if self._scores is not None:
+            self._scores = self._scores.shifted(shift[:, self._learned])

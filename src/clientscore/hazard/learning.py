@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .sample import Sample
 
     Floats = NDArray[np.float64]
-    Ints = NDArray[np.int64]
+    Ints = NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True)

@@ -47,18 +47,19 @@ class Spells:
     @cached_property
     def last(self) -> Ints:
         """Last period at risk, from 0."""
-        return np.ceil(self.end).astype(_PERIODS) - _PERIODS(1)
+        return np.asarray(np.ceil(self.end).astype(_PERIODS) - _PERIODS(1))
 
     @cached_property
     def n_stays(self) -> Ints:
         """Periods in which a row may stay: all for the censored, all but the last for others."""
-        return np.maximum(self.last - self.first + (self.event == 0).astype(_PERIODS), 0)
+        stays = (self.event == 0).astype(_PERIODS)
+        return np.asarray(np.maximum(self.last - self.first + stays, 0))
 
     @cached_property
     def first_chance(self) -> Ints:
         """First period, from 0, in which an event may lie; past the last for the censored."""
         if self.low is None:
-            return self.last + (self.event == 0).astype(_PERIODS)
+            return np.asarray(self.last + (self.event == 0).astype(_PERIODS))
         low = np.where(np.isnan(self.low), self.last, np.floor(self.low)).astype(_PERIODS)
         return np.where(self.event > 0, np.clip(low, self.first, self.last), self.last + _PERIODS(1))
 

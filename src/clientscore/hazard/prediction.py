@@ -13,6 +13,7 @@ from clientscore.exceptions import InvalidParameterError
 
 from .checks import check_causes
 from .curves import BLOCK, OneClient, cause_shares, hazards, incidence, read_curves
+from .scores import CardScores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .clock import Clock
-    from .scores import Block, CardScores
+    from .scores import Block
+    from .trees import TreeScores
 
     Floats = NDArray[np.float64]
 
@@ -34,7 +36,7 @@ class HazardPrediction(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
     reach_: float
     _clock: Clock
     _constant: Floats  # log odds of every cause, (periods, causes); read for constant causes
-    _scores: CardScores | None
+    _scores: CardScores | TreeScores | None
 
     def predict_hazard(self, X: pd.DataFrame) -> Floats:
         """Probability of leaving in each period by each cause, of a client still there.
@@ -196,7 +198,7 @@ class HazardPrediction(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
     def _explaining(self) -> CardScores:
         """Return the scores that can be explained, or raise."""
         scores = self._scores
-        if scores is None or not hasattr(scores, "effects_one"):
+        if not isinstance(scores, CardScores):
             raise InvalidParameterError(
                 "drivers need form='card'; trees have no table to read. Fit a card for the reasons."
             )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from clientscore.additive import AdditiveCard
+    from clientscore.additive import AdditiveCard, FeatureBins
 
     Floats = NDArray[np.float64]
 
@@ -62,17 +62,11 @@ class CardScores:
 
     def encode(self, X: pd.DataFrame, n_periods: int) -> Block:
         """Return the row numbers of clients."""
-        moved = {j: self._moved(X[name], j, n_periods) for j, name in self._moving.items()}
+        moved = {
+            j: moved_codes(self.average.bins[j], X[name], self.speeds[name] * self.starts[:n_periods])
+            for j, name in self._moving.items()
+        }
         return Block(self.average.encode(X), moved)
-
-    def _moved(self, values: pd.Series, column: int, n_periods: int) -> NDArray[Any]:
-        bins = self.average.bins[column]
-        speed = self.speeds[bins.name]
-        rows = [
-            encode((bins,), pd.DataFrame({bins.name: values + speed * start}))[:, 0]
-            for start in self.starts[:n_periods]
-        ]
-        return np.stack(rows, axis=1)
 
     def log_odds(self, block: Block, n_periods: int) -> Floats:
         """Return the card's log odds in each period: (n, periods, outputs)."""
@@ -108,6 +102,10 @@ class CardScores:
         zero = (0.0,) * len(self.card.outputs)
         fixed = replace(self.average, terms=still)
         return fixed, replace(self.card, terms=rest, intercept=zero)
+
+    def shifted(self, shift: Floats) -> CardScores:
+        """Return the scores with `shift`, (periods, outputs), added to the card."""
+        return CardScores(shifted(self.card, shift), self.starts, self.speeds)
 
     def effects(self, block: Block, output: str) -> Floats:
         """Return what each of `names` adds to the log odds, a mean over periods: (n, n_names)."""
@@ -156,6 +154,12 @@ class CardScores:
         """Return `effects` of one client by name."""
         parts = [self.average.explain_codes_one(one, output=output) for one in codes]
         return {name: sum(part[name] for part in parts) / len(parts) for name in parts[0]}
+
+
+def moved_codes(bins: FeatureBins, values: pd.Series, moves: Floats) -> NDArray[Any]:
+    """Return the row numbers of a feature after each of several moves: (n, n_moves)."""
+    rows = [encode((bins,), pd.DataFrame({bins.name: values + move}))[:, 0] for move in moves.tolist()]
+    return np.stack(rows, axis=1)
 
 
 def averaged_over_periods(card: AdditiveCard, n_periods: int) -> AdditiveCard:

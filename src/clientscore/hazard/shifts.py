@@ -155,7 +155,7 @@ def to_events(log_odds: Floats, there: Floats, shifts: Shifts, happened: Floats)
 
 def _by_segment(slope: Floats, shifts: Shifts) -> Floats:
     moved = shifts.index >= 0
-    return np.bincount(shifts.index[moved], slope[moved], minlength=len(shifts.segments))
+    return np.bincount(shifts.index[moved], slope[moved], len(shifts.segments)).astype(np.float64)
 
 
 def _solve(evaluate: Callable[[Floats], tuple[Floats, Floats]], size: int) -> Floats:

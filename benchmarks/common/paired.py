@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .folds import SEED
+from . import SEED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

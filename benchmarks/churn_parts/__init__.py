@@ -1,0 +1,1 @@
+"""Parts of the benchmark of churn; `benchmarks/churn.py` is the way in."""
