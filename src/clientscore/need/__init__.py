@@ -2,7 +2,8 @@
 
 ==============  ====================================================================================
 ``forecaster``  the estimator; ``answers`` holds what it answers beside the forecast
-``amount``      the amount given need; ``conformal`` and ``groups`` calibrate its intervals
+``amount``      the amount given need, as a card or as ``trees``; ``challenge`` compares them
+``conformal``   which amounts calibrate intervals, and for whom: ``groups``
 ``coverage``    do intervals hold what they promise: a report, and an update in production
 ``portfolio``   the total, with an interval
 ``purpose``     the rules that say what for; ``products`` what met such needs before
@@ -13,6 +14,7 @@
 
 from __future__ import annotations
 
+from .challenge import AmountChallenge
 from .checks import censor_elsewhere
 from .coverage import AdaptiveCoverage, coverage_report
 from .forecaster import FinancingNeedForecaster
@@ -32,6 +34,7 @@ __all__ = [
     "GATES",
     "PURPOSES",
     "AdaptiveCoverage",
+    "AmountChallenge",
     "Evidence",
     "FinancingNeedForecaster",
     "Gate",

@@ -9,6 +9,7 @@ import numpy as np
 from clientscore.additive import AdditiveCard, learn_boosted
 from clientscore.exceptions import DataError
 
+from .challenge import MIN_TREES, AmountChallenge, Form, compare_forms
 from .conformal import (
     LEVELS,
     MIN_GROUP,
@@ -22,6 +23,7 @@ from .conformal import (
 )
 from .encoded import Encoded
 from .groups import NOISE, Grouping, IntervalGroups
+from .trees import AmountTrees, learn_trees
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,6 +51,7 @@ class AmountSettings(NamedTuple):
     interval_groups: str | Sequence[str] = NOISE
     window: Window | None = None
     seed: int = 0
+    form: Form = "card"
 
 
 class MeanLaw(NamedTuple):
@@ -81,7 +84,7 @@ class AmountModel:
 
     Attributes
     ----------
-    card : AdditiveCard
+    card : AdditiveCard or AmountTrees
         m, log of the amount.
     scale : AdditiveCard
         Log of the spread s.
@@ -103,16 +106,19 @@ class AmountModel:
         Share of amounts the interval must hold.
     evidence : str
         Which rows calibrated, in words.
+    challenge : AmountChallenge or None
+        Card against trees, where trees were asked for and there were amounts enough.
     """
 
     def __init__(
         self,
-        cards: tuple[AdditiveCard, AdditiveCard],
+        cards: tuple[AdditiveCard | AmountTrees, AdditiveCard],
         law: MeanLaw,
         interval_groups: IntervalGroups,
         calibration: Calibration,
         coverage: float,
         evidence: str,
+        challenge: AmountChallenge | None = None,
     ) -> None:
         self.card, self.scale = cards
         self.noise, self.smearing, self.spread = law
@@ -120,6 +126,7 @@ class AmountModel:
         self.quantiles, self.ends, self.groups = calibration
         self.coverage = coverage
         self.evidence = evidence
+        self.challenge = challenge
         self._one_reading = self.card.bins == self.scale.bins
 
     @classmethod
@@ -135,31 +142,28 @@ class AmountModel:
         if len(amount) < _MIN_AMOUNTS:
             raise DataError(f"amount must be known for at least {_MIN_AMOUNTS} needs; got {len(amount)}.")
         design = Design(Encoded.of(X) if encoded is None else encoded, np.log(amount), clients)
-        card, fitted = learn_amount(design, settings.seed)
-        residual = design.log_amount - fitted
-        scale, log_scale = _learn_scale(design, residual, settings.seed + 1)
-        noise = Grouping.of_noise(log_scale, varies=bool(scale.terms))
-        third = noise.codes(log_scale)
-        level = np.exp(fitted)
-        smearing = _smearing(amount, fitted, third)
-        mean = level * smearing[third]
         latest = latest_rows(X.index)
         before = rows_before(X.index, latest, settings.window)
-        if before is not None:
-            early, _ = learn_amount(_part(design, before), settings.seed + 2)
-            residual = design.log_amount - early.decision_codes(design.encoded.codes)
-        scored = Scored((residual / np.exp(log_scale))[latest], latest, clients[latest])
+        evidence = _evidence(X.index, latest, before)
+        tried = _try_forms(design, latest, before, settings)
+        challenge = None
+        if len(tried.errors) > 1:
+            words = f"{'out of time, purged' if before is not None else 'out of bag'}"
+            challenge = compare_forms(settings.form, tried.errors, clients[latest], words, settings.seed)
+        form = "card" if challenge is None else challenge.chosen
+        card, fitted = tried.learned.get(form) or learn_form(form, design, settings.seed)
+        scale, log_scale = _learn_scale(design, design.log_amount - fitted, settings.seed + 1)
+        law, mean = _mean_law(amount, fitted, log_scale, varies=bool(scale.terms))
+        scored = Scored(tried.errors[form] / np.exp(log_scale[latest]), latest, clients[latest])
         groups = choose_groups(
             settings.interval_groups, X, log_scale, scored, settings.coverage, varies=bool(scale.terms)
         )
         codes = groups.codes(X, log_scale)
         calibration = calibrate(scored.z, codes[latest], settings.coverage, groups.labels, groups.parents)
-        total, base = (np.bincount(codes, one, len(groups.labels)) for one in (mean, level))
-        overall = float(mean.sum() / level.sum())
+        total, base = (np.bincount(codes, one, len(groups.labels)) for one in (mean, np.exp(fitted)))
+        overall = float(mean.sum() / np.exp(fitted).sum())
         calibration.groups["smearing"] = np.where(base > 0, total / np.maximum(base, 1e-300), overall)
-        evidence = _evidence(X.index, latest, before)
-        law = MeanLaw(noise, smearing, _moments(amount / mean, third))
-        return cls((card, scale), law, groups, calibration, settings.coverage, evidence)
+        return cls((card, scale), law, groups, calibration, settings.coverage, evidence, challenge)
 
     def amounts(
         self,
@@ -259,6 +263,7 @@ class AmountModel:
     def to_state(self) -> dict[str, Any]:
         """Return the model as dicts, lists and arrays."""
         return {
+            "form": "trees" if isinstance(self.card, AmountTrees) else "card",
             "card": self.card.to_state(),
             "scale": self.scale.to_state(),
             "cuts": np.asarray(self.noise.cuts, dtype=np.float64),
@@ -270,6 +275,7 @@ class AmountModel:
             **{name: self.groups[name].to_list() for name in _TABLE},
             "coverage": self.coverage,
             "evidence": self.evidence,
+            "challenge": None if self.challenge is None else self.challenge.to_dict(),
         }
 
     @classmethod
@@ -278,19 +284,58 @@ class AmountModel:
         noise = Grouping(NOISE, tuple(np.asarray(state["cuts"], dtype=np.float64).tolist()))
         groups = IntervalGroups.from_state(state["interval_groups"])
         table = {name: list(state[name]) for name in _TABLE}
+        kind = AmountTrees if state["form"] == "trees" else AdditiveCard
+        report = state["challenge"]
         return cls(
-            (AdditiveCard.from_state(state["card"]), AdditiveCard.from_state(state["scale"])),
+            (kind.from_state(state["card"]), AdditiveCard.from_state(state["scale"])),
             MeanLaw(noise, np.asarray(state["mean_factor"]), np.asarray(state["spread"])),
             groups,
             Calibration(state["quantiles"], state["ends"], group_frame(table, groups.labels)),
             float(state["coverage"]),
             str(state["evidence"]),
+            None if report is None else AmountChallenge.from_dict(report),
         )
 
 
-def learn_amount(design: Design, seed: int) -> tuple[AdditiveCard, Floats]:
-    """Learn the card of log amounts, and its values out of bag."""
+class Tried(NamedTuple):
+    """By form: errors of log amounts in the calibration rows, and what was learned from all, if it was."""
+
+    errors: dict[str, Floats]
+    learned: dict[str, tuple[AdditiveCard | AmountTrees, Floats]]
+
+
+def _try_forms(
+    design: Design, latest: NDArray[np.bool_], before: NDArray[np.bool_] | None, settings: AmountSettings
+) -> Tried:
+    """Measure the errors of each form that may be taken, by models that have not seen the rows."""
+    many = len(design.log_amount if before is None else design.log_amount[before]) >= MIN_TREES
+    forms = ("card", "trees") if settings.form != "card" and many else ("card",)
+    errors, learned = {}, {}
+    for form in forms:
+        if before is None:
+            learned[form] = learn_form(form, design, settings.seed)
+            fitted = learned[form][1]
+        else:
+            early, _ = learn_form(form, _part(design, before), settings.seed + 2)
+            fitted = early.decision_codes(design.encoded.codes)
+        errors[form] = (design.log_amount - fitted)[latest]
+    return Tried(errors, learned)
+
+
+def learn_form(form: str, design: Design, seed: int) -> tuple[AdditiveCard | AmountTrees, Floats]:
+    """Learn log amounts in a form, and the values out of bag."""
+    if form == "trees":
+        return learn_trees(design.encoded, design.log_amount, design.clients, seed)
     return _learn(design, design.log_amount, _MIN_CARD, seed, n_bags=5, pairs=_PAIRS)
+
+
+def _mean_law(amount: Floats, fitted: Floats, log_scale: Floats, *, varies: bool) -> tuple[MeanLaw, Floats]:
+    """Return how means follow from exp(m), and the mean of every row."""
+    noise = Grouping.of_noise(log_scale, varies=varies)
+    third = noise.codes(log_scale)
+    smearing = _smearing(amount, fitted, third)
+    mean = np.exp(fitted) * smearing[third]
+    return MeanLaw(noise, smearing, _moments(amount / mean, third)), mean
 
 
 def _learn_scale(design: Design, residual: Floats, seed: int) -> tuple[AdditiveCard, Floats]:

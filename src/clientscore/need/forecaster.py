@@ -14,6 +14,7 @@ from clientscore.hazard import CompetingHazard, check_horizons, check_reach, che
 
 from .amount import AmountModel, AmountSettings
 from .answers import NeedAnswers, largest, likeliest, likeliest_code, purpose_rows, words
+from .challenge import Form
 from .checks import CURRENCY, InputRange, amount_rows, check_currency, check_size, events, one_currency
 from .conformal import Window
 from .coverage import AdaptiveCoverage
@@ -58,6 +59,11 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
         crossed.  "auto": noise, unless the size or a column tier, industry or segment has intervals that are
         better by 1 % (interval score on other clients).  Groups with too few rows are pooled, see
         `interval_groups_`.
+    form : {"card", "trees", "auto"}, default "card"
+        What the amount given need is learned by.  "trees": bagged full trees, no card.  "auto": the trees
+        only where their squared error of log amounts, on rows that neither form has seen (the latest dates
+        after a purge, else out of bag), is lower by 2 % and the interval of the difference lies above 0.
+        Both forms are compared in `challenger_report_`; fewer than 300 amounts are left to the card.
     period : {"month", "quarter", "year"}, default "month"
         Length of a period; columns end in _3m, _2q, _1y.
     lead_periods : int, default 1
@@ -88,6 +94,10 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
         Too few are fewer than 30, and fewer than 2 / (1 - coverage) - 1, such as 199 for a coverage of .99.
     calibrated_on_ : str
         Which amounts calibrated the intervals, and how their errors were measured.
+    form_ : str
+        Form of the amount that was taken, "card" or "trees".
+    challenger_report_ : AmountChallenge or None
+        What the card of the amount costs against trees; None where ``form="card"``.
     product_model_ : ProductModel or None
         Shares of the products; None when the target has no product.
     products_ : DataFrame or None
@@ -135,6 +145,7 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
         horizons: Sequence[int] = (3, 6, 12),
         coverage: float = 0.9,
         interval_groups: str | Sequence[str] = "noise",
+        form: Form = "card",
         period: Period = "month",
         lead_periods: int = 1,
         max_rows: int = 50_000,
@@ -147,6 +158,7 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
         self.horizons = horizons
         self.coverage = coverage
         self.interval_groups = interval_groups
+        self.form = form
         self.period = period
         self.lead_periods = lead_periods
         self.max_rows = max_rows
@@ -210,7 +222,7 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
         encoded = Encoded.of(X.iloc[needs])
         window = Window(max(self.horizons), self.lead_periods, self.period)
         seed = int(np.random.default_rng(self.random_state).integers(2**31 - 8))
-        settings = AmountSettings(self.coverage, self.interval_groups, window, seed)
+        settings = AmountSettings(self.coverage, self.interval_groups, window, seed, self.form)
         known = encoded.part(np.isin(needs, rows))
         self.amount_ = AmountModel.fit(X.iloc[rows], amount[rows], clients[rows], settings, known)
         self.purposes_ = PurposeRules.fit(X)
@@ -368,6 +380,8 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
         model = self.product_model_
         self.interval_groups_ = self.amount_.groups
         self.calibrated_on_ = self.amount_.evidence
+        self.challenger_report_ = self.amount_.challenge
+        self.form_ = "card" if self.challenger_report_ is None else self.challenger_report_.chosen
         self.products_ = None if model is None else model.shares
         self.product_method_ = (
             "none: the target of training had no product" if model is None else model.method
@@ -381,6 +395,7 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
         check_interval("coverage", self.coverage, low=0.0, high=1.0, closed="neither")
         check_option("period", self.period, Period)
         check_integer("lead_periods", self.lead_periods, low=0)
+        check_option("form", self.form, Form)
 
     def _learn_products(
         self,
