@@ -12,7 +12,7 @@ from clientscore.need import AmountChallenge, FinancingNeedForecaster
 from clientscore.need.amount import AmountModel, AmountSettings
 from clientscore.need.challenge import compare_forms
 from clientscore.need.encoded import Encoded
-from clientscore.need.trees import AmountTrees, learn_trees
+from clientscore.need.trees import AmountForest, AmountTrees, learn_trees
 
 
 def triples(n, seed, depth):
@@ -52,6 +52,20 @@ def test_trees_are_scored_as_lightgbm_scores_them_and_come_back():
     state["forests"][0]["left"] = state["forests"][0]["left"] * 0
     with pytest.raises(BundleFormatError, match="do not fit together"):
         AmountTrees.from_state(state)
+
+
+def test_a_split_of_all_numbers_from_missing_has_an_end():
+    X, amount = triples(400, 0, 1)
+    trees, _ = learn_trees(Encoded.of(X), np.log(amount), np.arange(400), 0)
+    first, rest = trees.forests[0].to_text().split("threshold=", 1)
+    endless = AmountForest.from_text(f"{first}threshold=inf {rest.split(' ', 1)[1]}")
+    assert endless.threshold[0] == 1e300
+    assert AmountForest.from_state(endless.to_state()).to_text() == endless.to_text()
+    row = np.zeros((1, 4), dtype=np.float32)
+    row[0, endless.feature[0]] = 3e38  # the largest number still goes left
+    np.testing.assert_array_equal(
+        endless.raw_scores(row), lgb.Booster(model_str=endless.to_text()).predict(row)[:, None]
+    )
 
 
 @pytest.mark.parametrize(("depth", "chosen"), [(3, "trees"), (1, "card")])

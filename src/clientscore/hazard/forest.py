@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _MOST_NODES = 5_000_000
 _MOST_LEAVES = 1_000  # of a tree
+_FARTHEST = 1e300
 _NAN_LEFT = 2  # bits of LightGBM's decision type: default left,
 _NAN_IS_MISSING = 8  # and missing values are NaN
 
@@ -84,7 +85,8 @@ class Forest:
             feature=column("split_feature", np.int64),
             left=column("left_child", np.int64),
             right=column("right_child", np.int64),
-            threshold=column("threshold", np.float64),
+            # a split of all numbers from missing has an endless threshold
+            threshold=np.clip(column("threshold", np.float64), -_FARTHEST, _FARTHEST),
             kind=column("decision_type", np.int64),
             value=column("leaf_value", np.float64, splits=False),
         )

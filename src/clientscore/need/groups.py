@@ -34,9 +34,9 @@ class Grouping:
     ----------
     source : str
         "noise" (the spread that the model expects), or a column of the features.
-    cuts : tuple of float
+    cuts : tuple of float, default ()
         Ends of the groups of a number, upper ends included; empty for words.
-    levels : tuple of str
+    levels : tuple of str, default ()
         Words that are a group each; empty for numbers.
     """
 
