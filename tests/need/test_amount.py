@@ -3,67 +3,38 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy import stats
 
 from clientscore.exceptions import DataError
-from clientscore.need.amount import AmountModel, _calibrate, _conformal, _latest_rows, _smearing
+from clientscore.need.amount import AmountModel, AmountSettings, _moments, _smearing
+from clientscore.need.conformal import Window
+
+SETTINGS = AmountSettings(coverage=0.9)
+
+
+def book(n, seed=0, sigma=0.5):
+    rng = np.random.default_rng(seed)
+    X = pd.DataFrame({"log_assets": rng.normal(size=n)})
+    return X, np.exp(X["log_assets"].to_numpy() + sigma * rng.normal(size=n))
 
 
 def fit(n, seed=0, sigma=0.5):
-    rng = np.random.default_rng(seed)
-    X = pd.DataFrame({"log_assets": rng.normal(size=n)})
-    amount = np.exp(X["log_assets"].to_numpy() + sigma * rng.normal(size=n))
-    return AmountModel.fit(X, amount, np.arange(n), 0.9, 0), X, amount
-
-
-def test_conformal_ranks_by_hand():
-    sample = np.arange(1.0, 20.0)[::-1]  # 19 values: (n + 1) level is whole at .05 and .95
-    np.testing.assert_array_equal(_conformal(sample, np.array([0.05, 0.5, 0.95])), [1.0, 10.0, 19.0])
-    np.testing.assert_array_equal(_conformal(sample, np.array([0.07, 0.93])), [1.0, 19.0])  # outwards
-
-
-@settings(max_examples=20, deadline=None)
-@given(st.integers(0, 2**31), st.integers(30, 200))
-def test_quantiles_rise_with_the_level(seed, n):
-    rng = np.random.default_rng(seed)
-    quantiles, ends, groups = _calibrate(rng.normal(size=n), rng.integers(0, 3, n), 0.9)
-    assert (np.diff(quantiles, axis=1) >= 0).all()
-    assert (ends[:, 0] <= ends[:, 1]).all()
-    assert groups["rows"].sum() == n
-    assert (groups["pooled"] == (groups["rows"] < 30)).all()
-
-
-@pytest.mark.parametrize(("n", "coverage"), [(60, 0.99), (32, 0.95), (200, 0.99)])
-def test_a_wide_interval_from_few_rows_holds_what_it_promises(n, coverage):
-    held = []
-    for seed in range(60):
-        z = np.random.default_rng(seed).normal(size=n)
-        _, ends, groups = _calibrate(z, np.zeros(n, dtype=int), coverage)
-        held.append(np.diff(stats.norm.cdf(ends[0]))[0])
-    assert np.mean(held) > coverage - 0.004
-    assert groups.loc["calm", "method"] == ("conformal" if (n + 1) * (1 - coverage) / 2 >= 1 else "normal")
-
-
-def test_small_groups_are_pooled_and_said():
-    z = np.random.default_rng(0).normal(size=200)
-    group = np.repeat([0, 1, 2], [100, 90, 10])
-    quantiles, _, groups = _calibrate(z, group, 0.9)
-    assert groups["pooled"].to_list() == [False, False, True]
-    np.testing.assert_array_equal(quantiles[2], _conformal(z, np.arange(1, 200) / 200))
+    X, amount = book(n, seed, sigma)
+    return AmountModel.fit(X, amount, np.arange(n), SETTINGS), X, amount
 
 
 def test_few_amounts_fall_back_to_normal_theory():
     model, X, amount = fit(12)
     assert (model.groups["method"] == "normal").all()
-    table = model.predict(X.head(2), np.array([0.2, 1.0]))
+    assert model.groups["pooled"].all()
+    assert (model.groups["rows_used"] == 12).all()
+    table = model.amounts(X.head(2), np.array([0.2, 1.0]))
     logs = np.log(amount)
     half = stats.t.ppf(0.95, 11) * logs.std(ddof=1) * np.sqrt(1 + 1 / 12)
     np.testing.assert_allclose(table["amount_upper"], np.exp(logs.mean() + half), rtol=0.02)
     np.testing.assert_allclose(table["amount_lower"], np.exp(logs.mean() - half), rtol=0.02)
-    assert table["mixture_median"].tolist()[0] == 0
-    assert table["mixture_median"].iloc[1] == pytest.approx(table["amount_median"].iloc[1])
+    assert table["mixture_median"][0] == 0
+    assert table["mixture_median"][1] == pytest.approx(table["amount_median"][1])
 
 
 def test_two_amounts_are_too_few():
@@ -73,8 +44,8 @@ def test_two_amounts_are_too_few():
 
 def test_equal_amounts_give_a_point():
     X = pd.DataFrame({"log_assets": np.arange(100.0)})
-    model = AmountModel.fit(X, np.full(100, 7.0), np.arange(100), 0.9, 0)
-    table = model.predict(X.head(3), np.full(3, 0.5))
+    model = AmountModel.fit(X, np.full(100, 7.0), np.arange(100), SETTINGS)
+    table = model.amounts(X.head(3), np.full(3, 0.5))
     np.testing.assert_allclose(table["amount_mean"], 7.0)
     np.testing.assert_allclose(table["amount_lower"], 7.0, rtol=1e-4)
 
@@ -91,17 +62,57 @@ def test_smearing_keeps_the_total_of_every_group():
     assert factor[1] == pytest.approx(np.exp(0.8**2 / 2), rel=0.15)
 
 
-def test_calibration_takes_the_latest_dates_where_they_are_enough():
-    dates = pd.to_datetime(["2024-01-01", "2024-04-01", "2024-07-01"]).repeat([600, 450, 300])
-    index = pd.MultiIndex.from_arrays([range(1350), dates], names=["client_id", "as_of"])
-    np.testing.assert_array_equal(_latest_rows(index), dates >= "2024-04-01")
-    assert _latest_rows(index[-400:]).all()  # too few in all: every row
-    assert _latest_rows(pd.RangeIndex(5)).all()
+def test_moments_are_those_of_the_amounts_by_third():
+    ratio = np.concatenate([np.tile([0.5, 1.5], 20), np.full(40, 1.0), [3.0]])
+    table = _moments(ratio, np.repeat([0, 1, 2], [40, 40, 1]))
+    np.testing.assert_allclose(table[0], [1.25, 1.75])
+    np.testing.assert_allclose(table[1], [1.0, 1.0])
+    np.testing.assert_allclose(table[2], [np.mean(ratio**2), np.mean(ratio**3)])
 
 
 def test_the_mean_is_near_the_lognormal_one():
     model, X, _ = fit(4000, sigma=0.6)
     rows = np.abs(X["log_assets"].to_numpy()) < 1.5
-    mean = model.predict(X, np.ones(4000))["amount_mean"]
+    mean = model.amounts(X, np.ones(4000))["amount_mean"]
     np.testing.assert_allclose(mean[rows] / np.exp(X["log_assets"][rows] + 0.18), 1.0, atol=0.3)
     assert np.mean(mean / np.exp(X["log_assets"] + 0.18)) == pytest.approx(1.0, abs=0.05)
+    first, second, third = model.moments(X)
+    np.testing.assert_allclose(first, mean)
+    assert second.mean() == pytest.approx(np.exp(0.6**2), rel=0.15)
+    assert third.mean() == pytest.approx(np.exp(3 * 0.6**2), rel=0.4)
+
+
+def test_quantiles_and_positions_undo_each_other():
+    model, X, amount = fit(600)
+    levels = np.array([0.05, 0.4, 0.9])
+    table = model.quantile_amounts(X, levels)
+    assert (np.diff(table, axis=1) > 0).all()
+    for k, level in enumerate(levels):
+        np.testing.assert_allclose(model.positions(X, table[:, k]), level, atol=0.006)  # ties share a level
+    spread = model.positions(X, amount)
+    assert stats.kstest(spread, "uniform").statistic < 0.06
+    asked = model.amounts(X, np.ones(600), coverage=0.5)
+    ends = model.quantile_amounts(X, np.array([0.25, 0.75]))
+    np.testing.assert_allclose(asked["amount_lower"], ends[:, 0])
+    np.testing.assert_allclose(asked["amount_upper"], ends[:, 1])
+
+
+def test_calibration_is_purged_where_enough_windows_had_closed():
+    X, amount = book(6000)
+    dates = pd.date_range("2018-01-01", periods=6, freq="YS")
+    X.index = pd.MultiIndex.from_arrays(
+        [np.arange(6000), np.repeat(dates, 1000)], names=["client_id", "as_of"]
+    )
+    drift = np.repeat(np.arange(6) * 0.2, 1000)  # each year's amounts are larger
+    settings = SETTINGS._replace(window=Window(12, 1, "month"))
+    model = AmountModel.fit(X, amount * np.exp(drift), np.arange(6000), settings)
+    assert (
+        "1000 amounts from 2023-01-01 on, by a card of 4000 amounts whose windows had closed"
+        in model.evidence
+    )
+    early = AmountModel.fit(X, amount * np.exp(drift), np.arange(6000), SETTINGS)
+    assert "by bags that held its client out" in early.evidence
+    # the years between are in the calibrated errors: the next year's amounts lie higher still
+    assert model.quantiles[:, 99].mean() > early.quantiles[:, 99].mean() + 0.15
+    few = AmountModel.fit(X[:1500], amount[:1500], np.arange(1500), settings)
+    assert "held its client out" in few.evidence

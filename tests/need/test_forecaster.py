@@ -5,11 +5,12 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from sklearn.base import clone
 
 from clientscore.exceptions import DataError, InvalidParameterError, MissingColumnError
-from clientscore.metrics import auc, interval_coverage
-from clientscore.need import FinancingNeedForecaster
+from clientscore.metrics import auc, crps_mixture, interval_coverage
+from clientscore.need import FinancingNeedForecaster, coverage_report
 
 PERIODS = 12
 DATES = pd.to_datetime(["2024-01-01", "2024-07-01", "2025-01-01"])
@@ -87,10 +88,13 @@ def forecast(need, test_book):
 
 def test_columns_are_those_of_the_contract(forecast, test_book):
     expected = ["need_probability_3m", "need_probability_6m", "need_probability_12m", "need_month"]
+    expected += ["need_month_expected", "need_periods_expected"]
     expected += ["amount_lower", "amount_median", "amount_upper", "amount_mean", "amount_expected"]
     expected += ["mixture_lower", "mixture_median", "mixture_upper", "purpose"]
-    assert list(forecast.columns[:13]) == expected
-    assert list(forecast.columns[-3:]) == ["product", "product_revolving_line", "product_term_loan"]
+    assert list(forecast.columns[:15]) == expected
+    products = ["product", "product_revolving_line", "product_term_loan"]
+    products += [f"product_{name}_{h}m" for h in (3, 6, 12) for name in ("revolving_line", "term_loan")]
+    assert list(forecast.columns[-9:]) == products
     assert forecast.index.equals(test_book[0].index)
 
 
@@ -148,6 +152,8 @@ def test_the_month_lies_in_the_window_and_follows_the_date(need, forecast, test_
     assert distance.min() >= 1
     assert distance.max() <= 12
     assert (forecast["need_month"].dt.day == 1).all()
+    mean = forecast["need_month_expected"].dt.to_period("M").astype("int64").to_numpy() - (months - distance)
+    np.testing.assert_array_equal(mean, np.floor(forecast["need_periods_expected"] + 0.5))
     curve = need.hazard_.predict_incidence(X.head(3), range(1, 13))[:, :, 1]
     np.testing.assert_array_equal(distance[:3], 1 + np.diff(curve, prepend=0.0).argmax(axis=1))
     flat = X.droplevel("as_of").head(5)
@@ -182,8 +188,9 @@ def test_purpose_follows_the_ratio_that_moved(need, test_book):
 
 
 def test_products_follow_the_purpose(need, forecast):
-    shares = forecast.filter(regex="product_")
+    shares = forecast[["product_revolving_line", "product_term_loan"]]
     np.testing.assert_allclose(shares.sum(axis=1), 1.0)
+    assert need.product_method_.startswith("card on ")
     by_purpose = forecast.groupby("purpose")["product_term_loan"].mean()
     assert by_purpose["refinancing"] > by_purpose["working_capital"] + 0.2
     assert set(forecast["product"]) == {"term_loan", "revolving_line"}
@@ -277,8 +284,8 @@ def test_one_client_has_the_forecast_of_the_batch(need, train):
     for place, values in enumerate(X.to_dict("records")):
         one = need.predict_one({**values, "extra": "?"}, as_of=X.index[place][1])
         row = whole.iloc[place].to_dict()
-        month = row.pop("need_month")
-        assert one.pop("need_month") == month.date()
+        for name in ("need_month", "need_month_expected"):
+            assert one.pop(name) == row.pop(name).date()
         for word in ("purpose", "product"):
             assert one.pop(word) == (None if pd.isna(row[word]) else row[word])
             del row[word]
@@ -302,3 +309,153 @@ def test_one_client_is_forecast_without_products_and_after_loading(train):
     one = loaded.predict_one(values, as_of="2026-01-01")
     assert one == small.predict_one(values, as_of="2026-01-01")
     assert "product" not in one
+
+
+def test_periods_add_up_to_the_probability_and_give_the_expected_one(need, forecast, test_book):
+    table = need.predict_month(test_book[0])
+    assert list(table.columns) == list(range(1, 13))
+    np.testing.assert_allclose(table.sum(axis=1), forecast["need_probability_12m"])
+    np.testing.assert_allclose(table[[1, 2, 3]].sum(axis=1), forecast["need_probability_3m"])
+    mean = (table * np.arange(1, 13)).sum(axis=1) / table.sum(axis=1)
+    np.testing.assert_allclose(forecast["need_periods_expected"], mean)
+
+
+def test_products_of_a_horizon_add_up_to_its_probability(need, forecast, test_book):
+    for horizon in (3, 6, 12):
+        parts = forecast.filter(regex=f"product_.*_{horizon}m$")
+        np.testing.assert_allclose(parts.sum(axis=1), forecast[f"need_probability_{horizon}m"])
+    table = need.predict_products(test_book[0].head(50))
+    np.testing.assert_allclose(table[("term_loan", 6)], forecast["product_term_loan_6m"].head(50))
+    some = need.predict_products(test_book[0].head(50), ["term_loan"])
+    assert list(some.columns) == [("term_loan", 3), ("term_loan", 6), ("term_loan", 12)]
+    with pytest.raises(InvalidParameterError, match=r"(?s)past needs.*'term_lone' was not met. Did you mean"):
+        need.predict_products(test_book[0], ["term_lone"])
+
+
+def test_the_quantiles_carry_the_distribution(need, forecast, test_book):
+    X, target, truth = test_book
+    levels = np.arange(1, 200) / 200
+    table = need.predict_quantiles(X, levels)
+    np.testing.assert_allclose(table[0.5], forecast["amount_median"])
+    np.testing.assert_allclose(table[0.05], forecast["amount_lower"], rtol=0.02)
+    drawn = target["amount"].fillna(0.0)
+    score = crps_mixture(drawn, forecast["need_probability_12m"], table.to_numpy(), levels)
+    noise = np.exp(
+        np.outer(truth["sigma"], stats.norm.ppf(levels)) - truth["sigma"].to_numpy()[:, None] ** 2 / 2
+    )
+    best = crps_mixture(drawn, truth["probability"], truth["mean"].to_numpy()[:, None] * noise, levels)
+    constant = np.tile(np.quantile(target["amount"].dropna(), levels), (len(X), 1))
+    base = crps_mixture(drawn, np.full(len(X), drawn.gt(0).mean()), constant, levels)
+    assert best < score < best + 0.35 * (base - best)
+    with pytest.raises(InvalidParameterError, match="levels"):
+        need.predict_quantiles(X, [0.999])
+
+
+def test_positions_are_uniform_and_coverage_follows(need, test_book):
+    X, target, _ = test_book
+    amount = target["amount"].to_numpy()
+    place = need.amount_position(X, amount)
+    assert place.isna().equals(target["amount"].isna())
+    assert stats.kstest(place.dropna(), "uniform").statistic < 0.05
+    model = FinancingNeedForecaster.from_state(need.to_state())
+    before = model.predict(X.head(200))
+    asked = model.update_coverage(X, amount * 8.0)  # a period of far larger amounts
+    assert asked > 0.9
+    after = model.predict(X.head(200))
+    assert (after["amount_upper"] > before["amount_upper"]).all()
+    np.testing.assert_allclose(after["amount_mean"], before["amount_mean"])
+    again = FinancingNeedForecaster.from_state(model.to_state())
+    pd.testing.assert_frame_equal(again.predict(X.head(200)), after)
+    one = again.predict_one(X.iloc[0].to_dict())
+    assert one["amount_upper"] == pytest.approx(after["amount_upper"].iloc[0])
+    narrow = model.predict(X.head(200), coverage=0.5)
+    assert (narrow["amount_upper"] < before["amount_upper"]).all()
+    with pytest.raises(InvalidParameterError, match="coverage"):
+        model.predict(X.head(2), coverage=1.0)
+    with pytest.raises(DataError, match="values above 0 or missing"):
+        model.amount_position(X.head(2), [0.0, 1.0])
+
+
+@pytest.mark.parametrize("interval_groups", ["size", "tier", ["noise", "tier"], "auto"])
+def test_intervals_by_groups_cover_each_group(train, test_book, interval_groups):
+    def tiered(X):
+        return X.assign(tier=np.where(X["asset_volatility"] > 0.6, "C", "A"))
+
+    X, target, _ = train
+    part = slice(0, 9000)
+    settings = {"max_rounds": 30, "max_rows": 20_000, "random_state": 0}
+    model = FinancingNeedForecaster(interval_groups=interval_groups, **settings)
+    model.fit(tiered(X[part]), target[part].drop(columns="product"))
+    held, outcome, _ = test_book
+    held = tiered(held)
+    forecast = model.predict(held)
+    tiers = coverage_report(outcome["amount"], forecast, held["tier"])
+    if interval_groups != "size":
+        assert tiers["coverage"].between(0.86, 0.94).all(), tiers
+    sizes = coverage_report(outcome["amount"], forecast, pd.qcut(held["log_assets"], 3))
+    assert sizes["coverage"].between(0.86, 0.94).all(), sizes
+    again = FinancingNeedForecaster.from_state(model.to_state())
+    pd.testing.assert_frame_equal(again.predict(held.head(50)), forecast.head(50))
+    one = again.predict_one(held.iloc[7].to_dict())
+    assert one["amount_upper"] == pytest.approx(forecast["amount_upper"].iloc[7], rel=1e-12)
+    assert not model.interval_groups_["pooled"].iloc[0]
+
+
+def test_evidence_tells_what_moved_from_its_usual_value(need, test_book):
+    X = test_book[0].head(100)
+    evidence = need.purpose_evidence(X)
+    assert list(evidence.columns[:5]) == [
+        "purpose",
+        "evidence",
+        "evidence_value",
+        "evidence_usual",
+        "evidence_position",
+    ]
+    spoken = np.flatnonzero(evidence["evidence"].notna())
+    assert len(spoken) > 50
+    for row in spoken:
+        name = evidence["evidence"].iloc[row]
+        assert evidence["evidence_value"].iloc[row] == X[name].iloc[row]
+        assert evidence["evidence_usual"].iloc[row] == pytest.approx(need.purposes_.grids[name][100])
+    signs = need.purpose_signs(X, n=2)
+    first = signs[signs["rank"] == 1]
+    np.testing.assert_array_equal(first["feature"], evidence["evidence"].dropna())
+    assert signs["words"].str.len().gt(0).all()
+    assert signs.groupby(level=[0, 1]).size().max() <= 2
+
+
+def test_units_and_currencies_are_checked(train, need):
+    X, target, _ = train
+    X, target = X.head(900), target.head(900)
+    with pytest.raises(DataError, match=r"one unit; amounts are .* times the size"):
+        FinancingNeedForecaster().fit(X, target.assign(amount=target["amount"] / 1000))
+    with pytest.raises(DataError, match="unit of training"):
+        need.predict(X.assign(log_assets=X["log_assets"] - np.log(1000)))
+    mixed = target.assign(currency=np.where(np.arange(900) % 2, "CNY", "USD"))
+    with pytest.raises(DataError, match="one currency; got CNY, USD"):
+        FinancingNeedForecaster().fit(X, mixed)
+    settings = {"max_rounds": 5, "check_units": False, "random_state": 0}
+    model = FinancingNeedForecaster(**settings).fit(
+        X.assign(currency="CNY"), target.assign(amount=target["amount"] / 1000)
+    )
+    assert model.currency_ == "CNY"
+    assert "currency" not in model.feature_names_in_
+    assert len(model.predict(X.assign(log_assets=X["log_assets"] - np.log(1000)))) == 900
+    with pytest.raises(DataError, match="currency must be CNY as in training; got USD"):
+        model.predict(X.assign(currency="USD"))
+    with pytest.raises(DataError, match="currency must be CNY"):
+        model.predict_one({**X.iloc[0].to_dict(), "currency": "USD"})
+    assert need.check_inputs(X).empty
+    shifted = need.check_inputs(X.assign(asset_volatility=70.0))
+    assert shifted["feature"].tolist() == ["asset_volatility"]
+
+
+def test_no_product_was_learned(train):
+    X, target, _ = train
+    target = target.head(600).drop(columns="product")
+    model = FinancingNeedForecaster(max_rounds=5, random_state=0).fit(X.head(600), target)
+    assert model.product_method_ == "none: the target of training had no product"
+    with pytest.raises(DataError, match="no product was learned"):
+        model.predict_products(X.head(2))
+    blank = target.assign(product=None)
+    assert FinancingNeedForecaster(max_rounds=5, random_state=0).fit(X.head(600), blank).products_ is None

@@ -7,7 +7,7 @@ import pytest
 from clientscore import _words
 from clientscore.catalogue import describe
 from clientscore.exceptions import DataError
-from clientscore.need.purpose import LEAST_ALARMS, PURPOSES, PurposeRules, product_shares
+from clientscore.need.purpose import GATES, PURPOSES, Position, PurposeRules
 
 
 def book(n=2000, seed=0):
@@ -30,7 +30,7 @@ def test_every_sign_is_a_known_feature():
 def test_scores_are_uniform_over_the_training_book():
     X = book()
     scores, _ = PurposeRules.fit(X).score(X)
-    free = scores.drop(columns=list(LEAST_ALARMS))
+    free = scores.drop(columns=list(GATES))
     np.testing.assert_allclose(free.mean(), 0.5, atol=0.02)
     np.testing.assert_allclose(free.std(), np.sqrt(1 / 12), atol=0.03)
     assert scores.min().min() >= 0
@@ -45,7 +45,7 @@ def test_scores_are_uniform_over_the_training_book():
         ("capex", {"capex_to_depreciation": 4.0, "fixed_assets_to_assets_change_1y": 4.0}),
         ("trade", {"dio_days": 4.0, "dpo_days": 4.0}),
         ("growth", {"assets_growth_1y": 4.0, "sector_growth": 4.0, "products_change_12m": 4.0}),
-        ("liquidity_stress", {"utilization": 0.99, "dpd_max_12m": 80.0, "current_ratio": -4.0}),
+        ("liquidity_stress", {"utilization": 0.99, "utilization_change_12m": 3.0, "dpd_max_12m": 80.0}),
     ],
 )
 def test_moving_its_signs_raises_a_purpose_and_names_the_loudest(purpose, moved):
@@ -59,41 +59,86 @@ def test_moving_its_signs_raises_a_purpose_and_names_the_loudest(purpose, moved)
     assert signs[purpose].iloc[0] in moved
 
 
-def test_stress_takes_two_alarms_and_one_that_is_not_known_counts_as_possible():
-    X = book()
-    rules = PurposeRules.fit(X)
-    rows = {
-        "none": {"utilization": 0.5, "utilization_change_12m": -0.1, "dpd_max_12m": 0.0},
-        "one": {"utilization": 0.95, "utilization_change_12m": -0.1, "dpd_max_12m": 0.0},
-        "two": {"utilization": 0.95, "utilization_change_12m": 0.1, "dpd_max_12m": 0.0},
-        "one, one unknown": {"utilization": 0.95, "utilization_change_12m": np.nan, "dpd_max_12m": 0.0},
-    }
-    usual = X.median().to_dict()
-    given = pd.DataFrame([{**usual, **row} for row in rows.values()], index=list(rows))
-    stress = rules.score(given)[0]["liquidity_stress"]
-    assert stress[["none", "one"]].tolist() == [0.0, 0.0]
-    assert (stress[["two", "one, one unknown"]] > 0.3).all()
+CALM = {
+    "utilization": 0.5,
+    "utilization_change_12m": -0.1,
+    "dpd_max_12m": 0.0,
+    "cash_ratio": 0.5,
+    "interest_cover": 4.0,
+}
 
 
-def test_a_sign_below_its_level_is_silent_and_a_missing_one_is_not_read():
+@pytest.mark.parametrize(
+    ("moved", "spoken"),
+    [
+        ({}, False),
+        ({"utilization": 0.95, "utilization_change_12m": 0.2}, False),  # a full line that fills up, no more
+        ({"utilization": 0.95, "dpd_max_12m": 40.0}, False),  # full and late, but no longer rising
+        ({"utilization_change_12m": 0.2, "dpd_max_12m": 40.0}, False),  # rising, not full
+        ({"utilization": 0.95, "utilization_change_12m": 0.2, "dpd_max_12m": 10.0}, False),  # ten days late
+        ({"utilization": 0.95, "utilization_change_12m": 0.2, "dpd_max_12m": 40.0}, True),
+        ({"utilization": 0.95, "utilization_change_12m": 0.2, "cash_ratio": 0.1}, True),
+        ({"utilization": 0.95, "utilization_change_12m": 0.2, "interest_cover": 0.5}, True),
+        ({"utilization": 0.95, "utilization_change_12m": 0.2, "interest_cover": np.nan}, True),  # may be
+        ({"utilization": 0.95, "utilization_change_12m": np.nan, "dpd_max_12m": 40.0}, True),  # may be
+    ],
+)
+def test_stress_is_a_line_full_and_rising_and_another_alarm(moved, spoken):
     X = book()
     rules = PurposeRules.fit(X)
-    usual = X.median().to_frame().T
-    calm = usual.assign(utilization=0.79, utilization_change_12m=0.1, dpd_max_12m=5.0)
-    tight = calm.assign(utilization=0.81)
-    assert (
-        rules.score(tight)[0].iloc[0]["liquidity_stress"] > rules.score(calm)[0].iloc[0]["liquidity_stress"]
-    )
-    calm = usual.assign(utilization=0.79, utilization_change_12m=-0.1, dpd_max_12m=0.0)
-    # silent signs lower the mean of what is read; missing ones leave it alone
-    unread = calm.assign(utilization=np.nan, dpd_max_12m=np.nan, utilization_change_12m=np.nan)
-    assert (
-        rules.score(unread)[0].iloc[0]["liquidity_stress"] > rules.score(calm)[0].iloc[0]["liquidity_stress"]
-    )
+    given = pd.DataFrame([{**X.median().to_dict(), **CALM, **moved}])
+    assert (rules.score(given)[0]["liquidity_stress"].iloc[0] > 0) == spoken
+
+
+def test_without_a_line_stress_is_not_evaluated():
+    X = book()
+    rules = PurposeRules.fit(X)
+    given = pd.DataFrame([{**X.median().to_dict(), **CALM}])
+    given[["utilization", "utilization_change_12m"]] = np.nan
+    scores, signs = rules.score(given)
+    assert scores["liquidity_stress"].isna().all()
+    assert signs["liquidity_stress"].isna().all()
+    bare = X.drop(columns=["utilization", "utilization_change_12m"])
+    assert PurposeRules.fit(bare).score(bare)[0]["liquidity_stress"].isna().all()
     nothing = pd.DataFrame(np.nan, index=[0], columns=X.columns)
     scores, signs = rules.score(nothing)
     assert scores.isna().all(axis=None)
     assert signs.isna().all(axis=None)
+
+
+def test_a_missing_sign_is_not_read():
+    X = book()
+    rules = PurposeRules.fit(X)
+    usual = X.median().to_frame().T.assign(maturity_share_12m=-1.0, maturity_share_6m=-1.0)
+    # a silent sign lowers the mean of what is read; a missing one leaves it alone
+    unread = usual.assign(maturity_share_12m=np.nan, maturity_share_6m=np.nan)
+    assert rules.score(unread)[0]["refinancing"].iloc[0] > rules.score(usual)[0]["refinancing"].iloc[0]
+
+
+def test_positions_by_hand():
+    place = Position.of(np.array([0.0, 0.0, 1.0, 2.0]))
+    np.testing.assert_allclose(
+        place(np.array([-1.0, 0.0, 0.5, 1.0, 2.0, 9.0])), [0, 0.25, 0.5, 0.625, 0.875, 1]
+    )
+    assert np.isnan(place(np.array([np.nan]))).all()
+
+
+def test_signs_are_the_loudest_first_with_their_usual_value():
+    X = book()
+    rules = PurposeRules.fit(X)
+    rows = X.head(3).copy()
+    rows.loc[1] = X.median()
+    rows.loc[1, ["dio_days", "asset_turnover"]] = [9.0, np.nan]
+    table = rules.signs(rows, np.array(["capex", "trade", None], dtype=object), 2)
+    assert table["row"].tolist() == [0, 0, 1, 1]
+    assert table["rank"].tolist() == [1, 2, 1, 2]
+    one = table.iloc[2]
+    assert (one["feature"], one["value"], one["position"]) == ("dio_days", 9.0, 1.0)
+    assert one["usual"] == pytest.approx(X["dio_days"].median(), abs=0.02)
+    assert one["usual_low"] < one["usual"] < one["usual_high"]
+    assert "asset_turnover" not in set(table[table["row"] == 1]["feature"])
+    _, loudest = rules.score(rows)
+    assert loudest.loc[1, "trade"] == "dio_days"
 
 
 def test_state_round_trip():
@@ -101,16 +146,6 @@ def test_state_round_trip():
     rules = PurposeRules.fit(X)
     again = PurposeRules.from_state(rules.to_state())
     pd.testing.assert_frame_equal(again.score(X)[0], rules.score(X)[0])
-
-
-def test_product_shares_by_hand():
-    purpose = pd.Series(["capex"] * 20 + ["trade"] * 20)
-    product = pd.Series(["term_loan"] * 20 + ["term_loan"] * 10 + ["guarantee"] * 10)
-    table = product_shares(purpose, product)
-    assert table.loc["all"].to_dict() == {"guarantee": 0.25, "term_loan": 0.75}
-    assert table.loc["capex", "term_loan"] == pytest.approx((20 + 20 * 0.75) / 40)
-    assert table.loc["growth"].to_dict() == table.loc["all"].to_dict()
-    np.testing.assert_allclose(table.sum(axis=1), 1.0)
 
 
 @pytest.mark.parametrize("grid", [-1, [[1.0]]])

@@ -25,13 +25,14 @@ if TYPE_CHECKING:
 
 _MOST_NODES = 5_000_000
 _MOST_LEAVES = 1_000  # of a tree
+_FARTHEST = 1e300
 _NAN_LEFT = 2  # bits of LightGBM's decision type: default left,
 _NAN_IS_MISSING = 8  # and missing values are NaN
 
 
 @dataclass(frozen=True, eq=False)
 class Forest:
-    """The trees of one booster with several outputs; tree i moves output i modulo their number.
+    """The trees of one booster; with several outputs tree i moves output i modulo their number.
 
     Parameters
     ----------
@@ -59,10 +60,12 @@ class Forest:
     kind: Ints
     value: Floats
 
+    least_outputs = 2  # of a hazard: staying, and a cause
+
     def __post_init__(self) -> None:
         faults = list(_faults(self))
         if faults:
-            raise BundleFormatError("The trees of a hazard do not fit together.", faults)
+            raise BundleFormatError("The trees do not fit together.", faults)
 
     @classmethod
     def from_text(cls, text: str) -> Forest:
@@ -82,7 +85,8 @@ class Forest:
             feature=column("split_feature", np.int64),
             left=column("left_child", np.int64),
             right=column("right_child", np.int64),
-            threshold=column("threshold", np.float64),
+            # a split of all numbers from missing has an endless threshold
+            threshold=np.clip(column("threshold", np.float64), -_FARTHEST, _FARTHEST),
             kind=column("decision_type", np.int64),
             value=column("leaf_value", np.float64, splits=False),
         )
@@ -104,10 +108,11 @@ class Forest:
         """Return the trees as LightGBM reads them."""
         names = " ".join(f"f{j}" for j in range(self.n_features))
         infos = " ".join(["[-1e300:1e300]"] * self.n_features)
+        objective = f"multiclass num_class:{self.n_outputs}" if self.n_outputs > 1 else "regression"
         head = (
             f"tree\nversion=v4\nnum_class={self.n_outputs}\nnum_tree_per_iteration={self.n_outputs}\n"
             f"label_index=0\nmax_feature_idx={self.n_features - 1}\n"
-            f"objective=multiclass num_class:{self.n_outputs}\n"
+            f"objective={objective}\n"
             f"feature_names={names}\nfeature_infos={infos}\n\n"
         )
         ends = np.cumsum(self.leaves)
@@ -170,7 +175,7 @@ def _faults(forest: Forest) -> list[str]:
     arrays = (leaves, forest.feature, forest.left, forest.right, forest.threshold, forest.kind, forest.value)
     if any(one.ndim != 1 for one in arrays):
         return ["The arrays must have one dimension."]
-    if not 1 <= forest.n_features <= 100_000 or not 2 <= forest.n_outputs <= 1_000:
+    if not 1 <= forest.n_features <= 100_000 or not forest.least_outputs <= forest.n_outputs <= 1_000:
         return [f"{forest.n_features} features and {forest.n_outputs} outputs are out of bounds."]
     narrow = not len(leaves) or 1 <= leaves.min() <= leaves.max() <= _MOST_LEAVES
     if len(forest.value) > _MOST_NODES or not narrow:

@@ -2,29 +2,72 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
-from clientscore.additive import AdditiveCard, encode, fit_bins, learn_boosted
+from clientscore.additive import AdditiveCard, learn_boosted
 from clientscore.exceptions import DataError
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from .challenge import MIN_TREES, AmountChallenge, Form, compare_forms
+from .conformal import (
+    LEVELS,
+    MIN_GROUP,
+    Calibration,
+    Scored,
+    calibrate,
+    choose_groups,
+    group_frame,
+    latest_rows,
+    rows_before,
+)
+from .encoded import Encoded
+from .groups import NOISE, Grouping, IntervalGroups
+from .trees import AmountTrees, learn_trees
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
     from numpy.typing import NDArray
+
+    from .conformal import Window
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-_LEVELS = np.arange(1, 200) / 200.0
 _MIN_AMOUNTS = 3
 _MIN_CARD = 30  # fewer amounts: one mean, normal theory
 _MIN_SCALE = 300  # fewer amounts: one spread for all
-_MIN_GROUP = 30  # fewer calibration rows in a group: pooled
-_LATEST = 500  # calibrate on the latest dates that hold this many amounts
-_N_GROUPS = 3
+_PAIRS = 30  # of the amount's card; the garrote over all pairs costs four times as much and is no better
+_THIRDS = 3
+_TABLE = ("rows", "pooled", "method", "rows_used", "smearing")
+
+
+class AmountSettings(NamedTuple):
+    """What intervals hold, for whom, and how far labels reach (None: not known, calibrate out of bag)."""
+
+    coverage: float
+    interval_groups: str | Sequence[str] = NOISE
+    window: Window | None = None
+    seed: int = 0
+    form: Form = "card"
+
+
+class MeanLaw(NamedTuple):
+    """Thirds of the spread, and by third the smearing factor and the relative moments (3, 2)."""
+
+    noise: Grouping
+    smearing: Floats
+    spread: Floats
+
+
+class Design(NamedTuple):
+    """Rows to learn from: bins, row numbers, log amounts and clients."""
+
+    encoded: Encoded
+    log_amount: Floats
+    clients: Ints
 
 
 class AmountModel:
@@ -33,238 +76,335 @@ class AmountModel:
     log amount = m(x) + s(x) z.  m is a card learned on log amounts, s one learned on the log of the size of
     its out-of-bag residuals.  The mean is exp(m) times a smearing factor in ratio form, sum of amounts over
     sum of exp(m) out of bag, by third of s: it keeps each third's total, where Duan's mean of exp(residual)
-    falls short by a few percent because m is shrunk.  Quantiles come from the out-of-bag z of the latest
-    dates, separately in thirds of s (Mondrian split conformal), so that calm and noisy clients are each
-    covered; ranks carry the finite-sample correction.
+    falls short by a few percent because m is shrunk.  Quantiles come from the z of the latest dates, by group
+    (Mondrian split conformal), so that every group is covered; ranks carry the finite-sample correction.
+    Where as many amounts have windows that had closed by those dates, z is measured by a card learned on
+    these alone (purged), which has seen as little of the calibration dates as the model will of the future;
+    else by bags that held the client out.
 
     Attributes
     ----------
-    card : AdditiveCard
+    card : AdditiveCard or AmountTrees
         m, log of the amount.
     scale : AdditiveCard
         Log of the spread s.
-    cuts : ndarray of shape (2,)
-        Ends of the thirds of log s.
-    quantiles : ndarray of shape (3, 199)
+    noise : Grouping
+        Thirds of log s.
+    interval_groups : IntervalGroups
+        Which clients share quantiles.
+    quantiles : ndarray of shape (n_groups, 199)
         Quantiles of z at levels .005 to .995, one row a group.
-    ends : ndarray of shape (3, 2)
+    ends : ndarray of shape (n_groups, 2)
         z at the ends of the interval.
     smearing : ndarray of shape (3,)
-        Factor from exp(m) to the mean.
+        Factor from exp(m) to the mean, by third of s.
+    spread : ndarray of shape (3, 2)
+        Second and third moment of the amount in units of its mean, by third of s.
     groups : DataFrame
-        Index group: rows (calibration), pooled, method, smearing.
+        Index group: rows (calibration), pooled, method, rows_used, smearing.
     coverage : float
         Share of amounts the interval must hold.
+    evidence : str
+        Which rows calibrated, in words.
+    challenge : AmountChallenge or None
+        Card against trees, where trees were asked for and there were amounts enough.
     """
 
     def __init__(
         self,
-        card: AdditiveCard,
-        scale: AdditiveCard,
-        cuts: Floats,
-        quantiles: Floats,
-        ends: Floats,
-        smearing: Floats,
-        groups: pd.DataFrame,
+        cards: tuple[AdditiveCard | AmountTrees, AdditiveCard],
+        law: MeanLaw,
+        interval_groups: IntervalGroups,
+        calibration: Calibration,
         coverage: float,
+        evidence: str,
+        challenge: AmountChallenge | None = None,
     ) -> None:
-        self.card = card
-        self.scale = scale
-        self.cuts = cuts
-        self.quantiles = quantiles
-        self.ends = ends
-        self.smearing = smearing
-        self.groups = groups
+        self.card, self.scale = cards
+        self.noise, self.smearing, self.spread = law
+        self.interval_groups = interval_groups
+        self.quantiles, self.ends, self.groups = calibration
         self.coverage = coverage
-        self._one_reading = card.bins == scale.bins
+        self.evidence = evidence
+        self.challenge = challenge
+        self._one_reading = self.card.bins == self.scale.bins
 
     @classmethod
-    def fit(cls, X: pd.DataFrame, amount: Floats, clients: Ints, coverage: float, seed: int) -> AmountModel:
-        """Learn from the rows with a need of known amount."""
+    def fit(
+        cls,
+        X: pd.DataFrame,
+        amount: Floats,
+        clients: Ints,
+        settings: AmountSettings,
+        encoded: Encoded | None = None,
+    ) -> AmountModel:
+        """Learn from the rows with a need of known amount; `encoded` are their row numbers, where known."""
         if len(amount) < _MIN_AMOUNTS:
             raise DataError(f"amount must be known for at least {_MIN_AMOUNTS} needs; got {len(amount)}.")
-        log_amount = np.log(amount)
-        bins = fit_bins(X)
-        codes = encode(bins, X)
-        card, fitted = _learn(codes, bins, log_amount, clients, _MIN_CARD, seed)
-        residual = log_amount - fitted
-        size = np.abs(residual)
-        floor = max(0.05 * float(np.median(size)), 1e-6)
-        scale, log_scale = _learn(codes, bins, np.log(size + floor), clients, _MIN_SCALE, seed + 1)
-        z = residual / np.exp(log_scale)
-        cuts = np.quantile(log_scale, [1 / 3, 2 / 3])
-        if not scale.terms:
-            cuts = np.array([np.inf, np.inf])
-        group = np.searchsorted(cuts, log_scale, side="left")
-        smearing = _smearing(amount, fitted, group)
-        latest = _latest_rows(X.index)
-        quantiles, ends, groups = _calibrate(z[latest], group[latest], coverage)
-        groups["smearing"] = smearing
-        return cls(card, scale, cuts, quantiles, ends, smearing, groups, coverage)
+        design = Design(Encoded.of(X) if encoded is None else encoded, np.log(amount), clients)
+        latest = latest_rows(X.index)
+        before = rows_before(X.index, latest, settings.window)
+        evidence = _evidence(X.index, latest, before)
+        tried = _try_forms(design, latest, before, settings)
+        challenge = None
+        if len(tried.errors) > 1:
+            words = f"{'out of time, purged' if before is not None else 'out of bag'}"
+            challenge = compare_forms(settings.form, tried.errors, clients[latest], words, settings.seed)
+        form = "card" if challenge is None else challenge.chosen
+        card, fitted = tried.learned.get(form) or learn_form(form, design, settings.seed)
+        scale, log_scale = _learn_scale(design, design.log_amount - fitted, settings.seed + 1)
+        law, mean = _mean_law(amount, fitted, log_scale, varies=bool(scale.terms))
+        scored = Scored(tried.errors[form] / np.exp(log_scale[latest]), latest, clients[latest])
+        groups = choose_groups(
+            settings.interval_groups, X, log_scale, scored, settings.coverage, varies=bool(scale.terms)
+        )
+        codes = groups.codes(X, log_scale)
+        calibration = calibrate(scored.z, codes[latest], settings.coverage, groups.labels, groups.parents)
+        total, base = (np.bincount(codes, one, len(groups.labels)) for one in (mean, np.exp(fitted)))
+        overall = float(mean.sum() / np.exp(fitted).sum())
+        calibration.groups["smearing"] = np.where(base > 0, total / np.maximum(base, 1e-300), overall)
+        return cls((card, scale), law, groups, calibration, settings.coverage, evidence, challenge)
 
-    def predict(self, X: pd.DataFrame, probability: Floats) -> pd.DataFrame:
-        """Return amounts given need, the expected amount, and quantiles of the mixture with zero."""
-        codes = self.card.encode(X)
-        middle = self.card.decision_codes(codes)
-        log_scale = self.scale.decision_codes(codes if self._one_reading else self.scale.encode(X))
-        return pd.DataFrame(self._amounts(middle, log_scale, probability), index=X.index)
+    def amounts(
+        self,
+        X: pd.DataFrame,
+        probability: Floats,
+        coverage: float | None = None,
+        codes: NDArray[Any] | None = None,
+    ) -> dict[str, Floats]:
+        """Return amounts given need, the expected amount, and quantiles of the mixture with zero.
 
-    def predict_one(self, values: Mapping[str, Any], probability: float) -> dict[str, float]:
+        `codes` are the row numbers of the card, where known.
+        """
+        middle, log_scale = self._scores(X, codes)
+        group = self.interval_groups.codes(X, log_scale)
+        return self._amounts(middle, log_scale, group, probability, coverage)
+
+    def predict_one(
+        self, values: Mapping[str, Any], probability: float, coverage: float | None = None
+    ) -> dict[str, float]:
         """Return the amounts of one client."""
         codes = self.card.codes_one(values)
         middle = np.array(self.card.decision_codes_one(codes))
         codes = codes if self._one_reading else self.scale.codes_one(values)
         log_scale = np.array(self.scale.decision_codes_one(codes))
-        amounts = self._amounts(middle, log_scale, np.array([probability]))
+        group = np.array([self.interval_groups.code_one(values, float(log_scale[0]))])
+        amounts = self._amounts(middle, log_scale, group, np.array([probability]), coverage)
         return {name: float(amount[0]) for name, amount in amounts.items()}
 
-    def _amounts(self, middle: Floats, log_scale: Floats, probability: Floats) -> dict[str, Floats]:
+    def quantile_amounts(self, X: pd.DataFrame, levels: Floats) -> Floats:
+        """Return quantiles of the amount given need: shape (n, n_levels)."""
+        middle, log_scale = self._scores(X)
+        group = self.interval_groups.codes(X, log_scale)
+        z = np.stack([np.interp(levels, LEVELS, row) for row in self.quantiles])
+        return np.asarray(np.exp(middle[:, None] + np.exp(log_scale)[:, None] * z[group]))
+
+    def positions(self, X: pd.DataFrame, amount: Floats) -> Floats:
+        """Return the level at which each amount lies in its client's distribution, in [0, 1]."""
+        middle, log_scale = self._scores(X)
+        group = self.interval_groups.codes(X, log_scale)
+        z = (np.log(amount) - middle) / np.exp(log_scale)
+        place = np.empty(len(z))
+        for number in np.unique(group):
+            rows = group == number
+            place[rows] = np.interp(z[rows], self.quantiles[number], LEVELS, left=0.0, right=1.0)
+        return place
+
+    def moments(self, X: pd.DataFrame) -> tuple[Floats, Floats, Floats]:
+        """Return the mean given need, and the second and third moment of the amount in units of the mean."""
+        middle, log_scale = self._scores(X)
+        third = self.noise.codes(log_scale)
+        return np.exp(middle) * self.smearing[third], self.spread[third, 0], self.spread[third, 1]
+
+    def _scores(self, X: pd.DataFrame, codes: NDArray[Any] | None = None) -> tuple[Floats, Floats]:
+        """Return m and log s of every row."""
+        codes = self.card.encode(X) if codes is None else codes
+        middle = self.card.decision_codes(codes)
+        return middle, self.scale.decision_codes(codes if self._one_reading else self.scale.encode(X))
+
+    def _amounts(
+        self, middle: Floats, log_scale: Floats, group: Ints, probability: Floats, coverage: float | None
+    ) -> dict[str, Floats]:
         """Return amounts by column: the one sum behind a book and a client."""
         spread = np.exp(log_scale)
-        group = np.searchsorted(self.cuts, log_scale, side="left")
-        tail = (1.0 - self.coverage) / 2.0
-        mean = np.exp(middle) * self.smearing[group]
+        tail = (1.0 - (self.coverage if coverage is None else coverage)) / 2.0
+        ends = self.ends if coverage is None else self._ends(tail)
+        level = np.exp(middle)
+        mean = level * self.smearing[self.noise.codes(log_scale)]
+        median = np.array([np.interp(0.5, LEVELS, row) for row in self.quantiles])
         amounts = {
-            "amount_lower": np.exp(middle + spread * self.ends[group, 0]),
-            "amount_median": np.exp(middle + spread * self._quantile(group, np.full(len(middle), 0.5))),
-            "amount_upper": np.exp(middle + spread * self.ends[group, 1]),
+            "amount_lower": np.exp(middle + spread * ends[group, 0]),
+            "amount_median": np.exp(middle + spread * median[group]),
+            "amount_upper": np.exp(middle + spread * ends[group, 1]),
             "amount_mean": mean,
             "amount_expected": probability * mean,
         }
-        for name, level in (("lower", tail), ("median", 0.5), ("upper", 1.0 - tail)):
-            inner = (level - (1.0 - probability)) / np.maximum(probability, np.finfo(np.float64).tiny)
-            value = np.exp(middle + spread * self._quantile(group, inner))
-            amounts[f"mixture_{name}"] = np.where(inner > 0, value, 0.0)
+        for name, at in (("lower", tail), ("median", 0.5), ("upper", 1.0 - tail)):
+            inner = (at - (1.0 - probability)) / np.maximum(probability, np.finfo(np.float64).tiny)
+            value = np.zeros(len(middle))
+            some = np.flatnonzero(inner > 0)  # elsewhere zero is likelier
+            z = self._quantile(group[some], inner[some])
+            value[some] = np.exp(middle[some] + spread[some] * z)
+            amounts[f"mixture_{name}"] = value
         return amounts
+
+    def _ends(self, tail: float) -> Floats:
+        """Return the ends of intervals of another coverage, between the stored quantiles."""
+        return np.array([np.interp([tail, 1.0 - tail], LEVELS, row) for row in self.quantiles])
 
     def _quantile(self, group: Ints, level: Floats) -> Floats:
         """Return z at a level, row by row, between the stored quantiles."""
         value = np.empty(len(level))
-        for number in range(_N_GROUPS):
+        for number in range(len(self.quantiles)):
             rows = group == number
-            value[rows] = np.interp(level[rows], _LEVELS, self.quantiles[number])
+            value[rows] = np.interp(level[rows], LEVELS, self.quantiles[number])
         return value
 
     def to_state(self) -> dict[str, Any]:
         """Return the model as dicts, lists and arrays."""
         return {
+            "form": "trees" if isinstance(self.card, AmountTrees) else "card",
             "card": self.card.to_state(),
             "scale": self.scale.to_state(),
-            "cuts": self.cuts,
+            "cuts": np.asarray(self.noise.cuts, dtype=np.float64),
+            "interval_groups": self.interval_groups.to_state(),
             "quantiles": self.quantiles,
             "ends": self.ends,
-            "smearing": self.smearing,
-            "rows": self.groups["rows"].to_list(),
-            "pooled": self.groups["pooled"].to_list(),
-            "method": self.groups["method"].to_list(),
+            "mean_factor": self.smearing,
+            "spread": self.spread,
+            **{name: self.groups[name].to_list() for name in _TABLE},
             "coverage": self.coverage,
+            "evidence": self.evidence,
+            "challenge": None if self.challenge is None else self.challenge.to_dict(),
         }
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> AmountModel:
         """Return the model that `to_state` wrote."""
-        groups = _group_frame(state["rows"], state["pooled"], state["method"])
-        groups["smearing"] = state["smearing"]
+        noise = Grouping(NOISE, tuple(np.asarray(state["cuts"], dtype=np.float64).tolist()))
+        groups = IntervalGroups.from_state(state["interval_groups"])
+        table = {name: list(state[name]) for name in _TABLE}
+        kind = AmountTrees if state["form"] == "trees" else AdditiveCard
+        report = state["challenge"]
         return cls(
-            AdditiveCard.from_state(state["card"]),
-            AdditiveCard.from_state(state["scale"]),
-            state["cuts"],
-            state["quantiles"],
-            state["ends"],
-            state["smearing"],
+            (kind.from_state(state["card"]), AdditiveCard.from_state(state["scale"])),
+            MeanLaw(noise, np.asarray(state["mean_factor"]), np.asarray(state["spread"])),
             groups,
+            Calibration(state["quantiles"], state["ends"], group_frame(table, groups.labels)),
             float(state["coverage"]),
+            str(state["evidence"]),
+            None if report is None else AmountChallenge.from_dict(report),
         )
 
 
+class Tried(NamedTuple):
+    """By form: errors of log amounts in the calibration rows, and what was learned from all, if it was."""
+
+    errors: dict[str, Floats]
+    learned: dict[str, tuple[AdditiveCard | AmountTrees, Floats]]
+
+
+def _try_forms(
+    design: Design, latest: NDArray[np.bool_], before: NDArray[np.bool_] | None, settings: AmountSettings
+) -> Tried:
+    """Measure the errors of each form that may be taken, by models that have not seen the rows."""
+    many = len(design.log_amount if before is None else design.log_amount[before]) >= MIN_TREES
+    forms = ("card", "trees") if settings.form != "card" and many else ("card",)
+    errors, learned = {}, {}
+    for form in forms:
+        if before is None:
+            learned[form] = learn_form(form, design, settings.seed)
+            fitted = learned[form][1]
+        else:
+            early, _ = learn_form(form, _part(design, before), settings.seed + 2)
+            fitted = early.decision_codes(design.encoded.codes)
+        errors[form] = (design.log_amount - fitted)[latest]
+    return Tried(errors, learned)
+
+
+def learn_form(form: str, design: Design, seed: int) -> tuple[AdditiveCard | AmountTrees, Floats]:
+    """Learn log amounts in a form, and the values out of bag."""
+    if form == "trees":
+        return learn_trees(design.encoded, design.log_amount, design.clients, seed)
+    return _learn(design, design.log_amount, _MIN_CARD, seed, n_bags=5, pairs=_PAIRS)
+
+
+def _mean_law(amount: Floats, fitted: Floats, log_scale: Floats, *, varies: bool) -> tuple[MeanLaw, Floats]:
+    """Return how means follow from exp(m), and the mean of every row."""
+    noise = Grouping.of_noise(log_scale, varies=varies)
+    third = noise.codes(log_scale)
+    smearing = _smearing(amount, fitted, third)
+    mean = np.exp(fitted) * smearing[third]
+    return MeanLaw(noise, smearing, _moments(amount / mean, third)), mean
+
+
+def _learn_scale(design: Design, residual: Floats, seed: int) -> tuple[AdditiveCard, Floats]:
+    """Learn the card of the log size of residuals, and its values out of bag.
+
+    It orders clients by noise and no more: three bags of main effects lose nothing that can be seen.
+    """
+    size = np.abs(residual)
+    floor = max(0.05 * float(np.median(size)), 1e-6)
+    return _learn(design, np.log(size + floor), _MIN_SCALE, seed, n_bags=3, pairs=0)
+
+
 def _learn(
-    codes: NDArray[Any], bins: tuple[Any, ...], y: Floats, clients: Ints, least: int, seed: int
+    design: Design, y: Floats, least: int, seed: int, *, n_bags: int, pairs: int
 ) -> tuple[AdditiveCard, Floats]:
     """Learn a card and its out-of-bag values; with fewer rows than `least` or one client, the mean."""
     mean = float(y.mean())
-    if len(y) < least or len(np.unique(clients)) < least or np.ptp(y) == 0:
-        return AdditiveCard(("amount",), (mean,), bins, (), "identity"), np.full(len(y), mean)
+    if len(y) < least or len(np.unique(design.clients)) < least or np.ptp(y) == 0:
+        return AdditiveCard(("amount",), (mean,), design.encoded.bins, (), "identity"), np.full(len(y), mean)
     card, report = learn_boosted(
-        codes,
-        bins,
+        design.encoded.codes,
+        design.encoded.bins,
         y,
         objective="regression",
         outputs=("amount",),
-        groups=clients,
-        n_bags=5,
-        valid_share=0.2,  # five folds: every row is out of bag once
+        groups=design.clients,
+        n_bags=n_bags,
+        valid_share=1.0 / n_bags,  # every row is out of bag once
         max_rounds=400,
         learning_rate=0.1,
+        interactions=pairs,
         random_state=seed,
     )
     return card, np.where(np.isnan(report.out_of_bag), mean, report.out_of_bag)
 
 
+def _part(design: Design, rows: NDArray[np.bool_]) -> Design:
+    return Design(design.encoded.part(rows), design.log_amount[rows], design.clients[rows])
+
+
 def _smearing(amount: Floats, fitted: Floats, group: Ints) -> Floats:
     """Sum of amounts over sum of exp(m), by group; small groups take that of all."""
     level = np.exp(fitted)
-    factor = np.full(_N_GROUPS, float(amount.sum() / level.sum()))
-    for number in range(_N_GROUPS):
+    factor = np.full(_THIRDS, float(amount.sum() / level.sum()))
+    for number in range(_THIRDS):
         rows = group == number
-        if rows.sum() >= _MIN_GROUP:
+        if rows.sum() >= MIN_GROUP:
             factor[number] = float(amount[rows].sum() / level[rows].sum())
     return factor
 
 
-def _latest_rows(index: pd.Index) -> NDArray[np.bool_]:
-    """Rows of the latest dates that together hold enough amounts; all where there are no dates or too few."""
-    everything = np.ones(len(index), dtype=bool)
-    if "as_of" not in index.names:
-        return everything
-    dates = index.get_level_values("as_of")
-    counts = dates.value_counts().sort_index(ascending=False).cumsum()
-    enough = counts.index[counts.to_numpy() >= _LATEST]
-    return np.asarray(dates >= enough[0]) if len(enough) else everything
+def _moments(ratio: Floats, group: Ints) -> Floats:
+    """Second and third moment of amount over its mean, by group: (3, 2); small groups take those of all.
 
-
-def _calibrate(z: Floats, group: Ints, coverage: float) -> tuple[Floats, Floats, pd.DataFrame]:
-    """Quantiles of z by group; groups with too few rows take those of all.
-
-    An order statistic can bound a tail only where (n + 1) tail >= 1: fewer rows have no rank so far out, and
-    their extremes would hold less than was promised.
+    Taken from the amounts themselves: quantiles stop at .995, and much of a third moment lies beyond.
     """
-    tail = (1.0 - coverage) / 2.0
-    least = max(_MIN_GROUP, int(np.ceil(1.0 / tail - 1e-9)) - 1)
-    quantiles = np.empty((_N_GROUPS, len(_LEVELS)))
-    ends = np.empty((_N_GROUPS, 2))
-    rows, pooled, method = [], [], []
-    for number in range(_N_GROUPS):
-        own = z[group == number]
-        rows.append(len(own))
-        pooled.append(len(own) < least)
-        sample = z if pooled[-1] else own
-        exact = len(sample) >= least
-        method.append("conformal" if exact else "normal")
-        rank = _conformal if exact else _normal
-        quantiles[number] = rank(sample, _LEVELS)
-        ends[number] = rank(sample, np.array([tail, 1.0 - tail]))
-    return quantiles, ends, _group_frame(rows, pooled, method)
+    table = np.tile([np.mean(ratio**2), np.mean(ratio**3)], (_THIRDS, 1))
+    for number in range(_THIRDS):
+        own = ratio[group == number]
+        if len(own) >= MIN_GROUP:
+            table[number] = np.mean(own**2), np.mean(own**3)
+    return table
 
 
-def _conformal(sample: Floats, level: Floats) -> Floats:
-    """Order statistics with rank (n + 1) level, rounded outwards."""
-    ordered = np.sort(sample)
-    rank = (len(ordered) + 1) * level
-    outward = np.where(level < 0.5, np.floor(rank + 1e-9), np.ceil(rank - 1e-9))
-    return ordered[np.clip(outward.astype(np.int64) - 1, 0, len(ordered) - 1)]
-
-
-def _normal(sample: Floats, level: Floats) -> Floats:
-    """Prediction quantiles of a normal sample of unknown mean and variance."""
-    from scipy import stats  # noqa: PLC0415  slow to import, used here only
-
-    n = len(sample)
-    spread = max(float(sample.std(ddof=1)), 1e-6) * np.sqrt(1.0 + 1.0 / n)
-    return np.asarray(sample.mean() + spread * stats.t.ppf(level, n - 1), dtype=np.float64)
-
-
-def _group_frame(rows: list[int], pooled: list[bool], method: list[str]) -> pd.DataFrame:
-    return pd.DataFrame(
-        {"rows": rows, "pooled": pooled, "method": method},
-        index=pd.Index(["calm", "middle", "noisy"], name="group"),
-    )
+def _evidence(index: pd.Index, latest: NDArray[np.bool_], before: NDArray[np.bool_] | None) -> str:
+    """Say which rows calibrated."""
+    words = f"{int(latest.sum())} amounts"
+    if "as_of" in index.names:
+        words += f" from {index.get_level_values('as_of')[latest].min():%Y-%m-%d} on"
+    if before is None:
+        return f"{words}, each by bags that held its client out"
+    return f"{words}, by a card of {int(before.sum())} amounts whose windows had closed by then"

@@ -7,31 +7,44 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted
 
 from clientscore._checks import check_integer, check_interval, check_option
-from clientscore._words import NEED, PERIOD_MONTHS, Period
-from clientscore.exceptions import DataError
+from clientscore._words import NEED, Period
 from clientscore.hazard import CompetingHazard, check_horizons, check_reach, check_target, client_numbers
 
-from .amount import AmountModel
-from .purpose import PURPOSES, PurposeRules, product_shares
+from .amount import AmountModel, AmountSettings
+from .answers import NeedAnswers, largest, likeliest, likeliest_code, purpose_rows, words
+from .challenge import Form
+from .checks import CURRENCY, InputRange, amount_rows, check_currency, check_size, events, one_currency
+from .conformal import Window
+from .coverage import AdaptiveCoverage
+from .encoded import Encoded
+from .portfolio import Calendar, learn_calendar
+from .products import ProductModel
+from .purpose import PURPOSES, PurposeRules
+from .timing import by_period, dates_of, expected_period, first_days
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
+    Floats = NDArray[np.float64]
 
-class FinancingNeedForecaster(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+
+class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Forecast of the next new drawing: whether and when, how much, what for.
 
     *Whether and when*: a discrete-time hazard of the first new drawing, competing with exit
     (`CompetingHazard`; the causes of exit count as one).  *How much*: log amounts on a card, a smearing
-    factor for the mean, so that totals are kept, and split-conformal intervals calibrated out of bag on the
-    latest dates, separately for calm, middle and noisy clients.  *What for*: rules on the ratios that
-    moved, against what is usual in the training book.  The need seen is the need met here: what other
-    lenders meet is unknown.
+    factor for the mean, so that totals are kept, and split-conformal intervals calibrated on the latest
+    dates, separately for groups of clients.  *What for*: rules on the ratios that moved, against what is
+    usual in the training book, and the product from past needs.
+
+    A need is new money: `build_labels` counts the schema's ``drawing_events`` alone, so a renewal or rollover
+    of what is lent already is neither a need nor part of an amount.  It is need met here: what other lenders
+    meet is not seen.  Where a bureau or a register of pledges shows it, `censor_elsewhere` censors the client
+    from then on.
 
     Parameters
     ----------
@@ -39,6 +52,18 @@ class FinancingNeedForecaster(BaseEstimator):  # type: ignore[misc]  # scikit-le
         Horizons, in periods from the opening of the window, at least 1.
     coverage : float, default 0.9
         Share of amounts given need that the interval must hold, in (0, 1).
+    interval_groups : str or sequence of str, default "noise"
+        Clients whose amounts calibrate each other's intervals.  "noise": thirds of the spread that the model
+        expects.  "size": thirds of the size (column size_amount, log_assets or log_revenue).  A column of the
+        features, such as "tier" or "industry": thirds of a number, levels of a word.  Several names are
+        crossed.  "auto": noise, unless the size or a column tier, industry or segment has intervals that are
+        better by 1 % (interval score on other clients).  Groups with too few rows are pooled, see
+        `interval_groups_`.
+    form : {"card", "trees", "auto"}, default "card"
+        What the amount given need is learned by.  "trees": bagged full trees, no card.  "auto": the trees
+        only where their squared error of log amounts, on rows that neither form has seen (the latest dates
+        after a purge, else out of bag), is lower by 2 % and the interval of the difference lies above 0.
+        Both forms are compared in `challenger_report_`; fewer than 300 amounts are left to the card.
     period : {"month", "quarter", "year"}, default "month"
         Length of a period; columns end in _3m, _2q, _1y.
     lead_periods : int, default 1
@@ -51,6 +76,9 @@ class FinancingNeedForecaster(BaseEstimator):  # type: ignore[misc]  # scikit-le
         Most boosting rounds of a bag.
     learning_rate : float, default 0.1
         Step of one round, in (0, 1].
+    check_units : bool, default True
+        Whether amounts in another unit are an error: against the clients' size in `fit`, against training's
+        range in `predict`.
     random_state : int, default None
         Seed; None: another one every time.
 
@@ -61,11 +89,27 @@ class FinancingNeedForecaster(BaseEstimator):  # type: ignore[misc]  # scikit-le
     amount_ : AmountModel
         The amount given need.
     interval_groups_ : DataFrame
-        Index group (calm, middle, noisy): rows (calibration), pooled (too few rows: quantiles of all), method
-        ("conformal"; "normal" where all rows are too few), smearing. Too few are fewer than 30, and fewer
-        than 2 / (1 - coverage) - 1, such as 199 for a coverage of .99.
+        Index group: rows (calibration), pooled (too few rows of its own: quantiles of the first of several
+        groupings, or of all), method ("conformal"; "normal" where all rows are too few), rows_used, smearing.
+        Too few are fewer than 30, and fewer than 2 / (1 - coverage) - 1, such as 199 for a coverage of .99.
+    calibrated_on_ : str
+        Which amounts calibrated the intervals, and how their errors were measured.
+    form_ : str
+        Form of the amount that was taken, "card" or "trees".
+    challenger_report_ : AmountChallenge or None
+        What the card of the amount costs against trees; None where ``form="card"``.
+    product_model_ : ProductModel or None
+        Shares of the products; None when the target has no product.
     products_ : DataFrame or None
-        Share of each product by purpose; None when the target has no product.
+        Share of each product by purpose, what the product model falls back to.
+    product_method_ : str
+        What the products' shares come from.
+    calendar_ : Calendar
+        ``.dates``: predicted and realized totals by training date; what `portfolio` reads.
+    adaptive_ : AdaptiveCoverage
+        The coverage asked for in production, see `update_coverage`.
+    currency_ : str or None
+        The currency that a column ``currency`` of features or target named.
     feature_names_in_ : ndarray of str
         Names of the features.
 
@@ -73,7 +117,8 @@ class FinancingNeedForecaster(BaseEstimator):  # type: ignore[misc]  # scikit-le
     ----------
     Duan (1983), Smearing estimate: a nonparametric retransformation method,
     doi:10.1080/01621459.1983.10478017. Vovk, Gammerman and Shafer (2005), Algorithmic Learning in a Random
-    World, doi:10.1007/b106715 (Mondrian conformal prediction).
+    World, doi:10.1007/b106715 (Mondrian conformal prediction).  Gibbs and Candes (2021), Adaptive
+    conformal inference under distribution shift, arXiv:2106.00170.
 
     Examples
     --------
@@ -99,37 +144,44 @@ class FinancingNeedForecaster(BaseEstimator):  # type: ignore[misc]  # scikit-le
         *,
         horizons: Sequence[int] = (3, 6, 12),
         coverage: float = 0.9,
+        interval_groups: str | Sequence[str] = "noise",
+        form: Form = "card",
         period: Period = "month",
         lead_periods: int = 1,
         max_rows: int = 50_000,
         n_bags: int = 2,
         max_rounds: int = 400,
         learning_rate: float = 0.1,
+        check_units: bool = True,
         random_state: int | None = None,
     ) -> None:
         self.horizons = horizons
         self.coverage = coverage
+        self.interval_groups = interval_groups
+        self.form = form
         self.period = period
         self.lead_periods = lead_periods
         self.max_rows = max_rows
         self.n_bags = n_bags
         self.max_rounds = max_rounds
         self.learning_rate = learning_rate
+        self.check_units = check_units
         self.random_state = random_state
 
     def fit(
         self, X: pd.DataFrame, target: pd.DataFrame, groups: ArrayLike | None = None
     ) -> FinancingNeedForecaster:
-        """Learn when clients need money, and how much.
+        """Learn when clients need money, how much, and what for.
 
         Parameters
         ----------
         X : DataFrame of shape (n, n_features)
             Features known at ``as_of``; the index level ``as_of``, where there is one, tells the latest rows.
-        target : DataFrame of shape (n, 3 or 4)
+            A column ``currency`` is checked and is no feature.
+        target : DataFrame of shape (n, 3 to 5)
             On the index of `X`: duration (whole periods, at least 1), event ("need", the cause of an exit
             that came first, or missing), amount (of the needs, greater than 0; missing where the window is
-            still open), optionally product.
+            still open), optionally product and currency.
         groups : array-like of shape (n,), default None
             Client of each row; None: level ``client_id`` of the index where there is one.
 
@@ -141,15 +193,21 @@ class FinancingNeedForecaster(BaseEstimator):  # type: ignore[misc]  # scikit-le
         Raises
         ------
         DataError
-            When there is no need, amounts of needs are zero or negative or fewer than 3 are known, durations
-            are not positive, or `target` is not on the index of `X`.
+            When there is no need, amounts of needs are zero or negative or fewer than 3 are known, amounts
+            are in several currencies or in another unit than the clients' size, durations are not positive,
+            or `target` is not on the index of `X`.
         InvalidParameterError
             When a setting is outside its rule, or a horizon is longer than any duration.
         """
         self._check_parameters()
         check_target(X, target, ["duration", "event", "amount"])
-        event = _events(target["event"])
-        rows = _amount_rows(event, target["amount"])
+        event = events(target["event"])
+        rows = amount_rows(event, target["amount"])
+        self.currency_ = one_currency({"X": X, "target": target})
+        X = X.drop(columns=CURRENCY, errors="ignore")
+        amount = target["amount"].to_numpy(np.float64, na_value=np.nan)
+        if self.check_units:
+            check_size(X.iloc[rows], amount[rows])
         self.hazard_ = CompetingHazard(
             n_periods=max(self.horizons),
             max_rows=self.max_rows,
@@ -159,65 +217,80 @@ class FinancingNeedForecaster(BaseEstimator):  # type: ignore[misc]  # scikit-le
             random_state=self.random_state,
         ).fit(X, target["duration"], event, groups)
         check_reach(self.hazard_.reach_, self.horizons)
-        known = X.iloc[rows]
-        self.amount_ = AmountModel.fit(
-            known,
-            target["amount"].to_numpy(np.float64)[rows],
-            client_numbers(X, groups)[rows],
-            self.coverage,
-            int(np.random.default_rng(self.random_state).integers(2**31 - 2)),
-        )
+        clients = client_numbers(X, groups)
+        needs = np.flatnonzero(event == NEED)
+        encoded = Encoded.of(X.iloc[needs])
+        window = Window(max(self.horizons), self.lead_periods, self.period)
+        seed = int(np.random.default_rng(self.random_state).integers(2**31 - 8))
+        settings = AmountSettings(self.coverage, self.interval_groups, window, seed, self.form)
+        known = encoded.part(np.isin(needs, rows))
+        self.amount_ = AmountModel.fit(X.iloc[rows], amount[rows], clients[rows], settings, known)
         self.purposes_ = PurposeRules.fit(X)
-        self.products_ = None
+        self.product_model_ = None
         if "product" in target:
-            self.products_ = self._learn_products(X, target["product"], event)
+            self.product_model_ = self._learn_products(X, target["product"], clients, needs, encoded)
+        self.input_range_ = InputRange.of(X)
+        self.adaptive_ = AdaptiveCoverage(self.coverage)
+        self._learn_calendar(X, target, event, window)
         self._describe()
         return self
 
-    def predict(self, X: pd.DataFrame, as_of: object = None) -> pd.DataFrame:
+    def predict(
+        self, X: pd.DataFrame, as_of: object = None, *, coverage: float | None = None
+    ) -> pd.DataFrame:
         """Forecast the next need of every client.
 
         Parameters
         ----------
         X : DataFrame of shape (n, n_features)
-            Features; extra columns are ignored.
+            Features; extra columns are ignored, but for ``currency``, which must be that of training.
         as_of : date, default None
             Date of the features; None: the index level ``as_of`` where there is one, else the month stays
             missing.
+        coverage : float, default None
+            Share of amounts the intervals of this forecast must hold, in (0, 0.99]; None: the model's own, or
+            what `update_coverage` arrived at.
 
         Returns
         -------
         DataFrame
             On the index of `X`: need_probability_3m... (one a horizon, fraction), need_month (first day of
-            the likeliest period given need), amount_lower, amount_median, amount_upper and amount_mean
-            (given need within the longest horizon), amount_expected (probability x mean), mixture_lower,
-            mixture_median and mixture_upper (without condition: 0 where no need is likelier), purpose and
-            purpose_<name> (scores in [0, 1], missing where no sign could be read), and where products were
-            learned product and product_<name> (shares, adding to 1).
-        """
-        self._check_fitted()
-        last = max(self.horizons)
-        curve = self.hazard_.predict_incidence(X, range(1, last + 1))
-        curve = curve[:, :, self.hazard_.causes_.index(NEED)]
-        suffix = self.period[0]
-        parts = [
-            pd.DataFrame(
-                {f"need_probability_{horizon}{suffix}": curve[:, horizon - 1] for horizon in self.horizons},
-                index=X.index,
-            ),
-            self._months(X.index, curve, as_of).to_frame(),
-            self.amount_.predict(X, curve[:, last - 1]),
-        ]
-        scores, _ = self.purposes_.score(X)
-        purpose = _likeliest(scores)
-        parts += [purpose.to_frame(), scores.add_prefix("purpose_")]
-        if self.products_ is not None:
-            shares = self.products_.loc[purpose.fillna("all")].set_axis(X.index, axis=0)
-            product = _likeliest(shares).rename("product")
-            parts += [product.to_frame(), shares.add_prefix("product_")]
-        return pd.concat(parts, axis=1)
+            the likeliest period given need: where hazards fall, the first), need_month_expected (first day of
+            the mean period given need), need_periods_expected (that mean, from 1), amount_lower,
+            amount_median, amount_upper and amount_mean (given need within the longest horizon),
+            amount_expected (probability x mean), mixture_lower, mixture_median and mixture_upper (without
+            condition: 0 where no need is likelier), purpose and purpose_<name> (scores in [0, 1], missing
+            where no sign could be read), and where products were learned product, product_<name> (share
+            given need, adding to 1) and product_<name>_3m... (share x probability: products of a horizon add
+            up to its need_probability).
 
-    def predict_one(self, values: Mapping[str, Any], as_of: Any = None) -> dict[str, Any]:
+        Raises
+        ------
+        DataError
+            When amounts among the features are in another unit or currency than in training.
+        """
+        curve = self.need_curve(X)
+        codes = self.amount_.card.encode(X)
+        dates = dates_of(X.index, as_of)
+        columns: dict[str, Any] = self._probabilities(curve)
+        for name, period in self._periods(curve).items():
+            columns[name] = self._first_days(period, dates).astype("datetime64[us]")
+        columns["need_periods_expected"] = expected_period(curve)
+        columns |= self.amount_.amounts(X, curve[:, -1], self._coverage(coverage), codes)
+        scores = self.purposes_.score_arrays(X)
+        code = likeliest_code(scores, len(X))
+        columns["purpose"] = words(code, list(PURPOSES), X.index, "purpose").array
+        columns |= {f"purpose_{name}": score for name, score in scores.items()}
+        if self.product_model_ is not None:
+            model = self.product_model_
+            shares = model.predict(X, purpose_rows(model, code), codes if self._one_reading else None)
+            columns["product"] = words(largest(list(shares.T), len(X)), model.names, X.index, "product").array
+            columns |= self._product_columns(shares, curve)
+        return pd.DataFrame(columns, index=X.index, copy=False)
+
+    def predict_one(
+        self, values: Mapping[str, Any], as_of: Any = None, *, coverage: float | None = None
+    ) -> dict[str, Any]:
         """Forecast the next need of one client, a mapping in and a dict out, without pandas on the way.
 
         Parameters
@@ -226,79 +299,61 @@ class FinancingNeedForecaster(BaseEstimator):  # type: ignore[misc]  # scikit-le
             Every feature by name; None or NaN where missing.
         as_of : date, default None
             Date of the features; None: the month stays missing.
+        coverage : float, default None
+            As in `predict`.
 
         Returns
         -------
         dict
-            The columns of `predict`; need_month is a ``datetime.date``, and what is missing is None.
+            The columns of `predict`; months are ``datetime.date``, and what is missing is None.
 
         Raises
         ------
         MissingColumnError
             If features are absent; each with its nearest match.
+        DataError
+            When ``currency`` is another than in training.
         """
         self._check_fitted()
-        last, suffix = max(self.horizons), self.period[0]
-        curve = self.hazard_.predict_one(values, range(1, last + 1)).incidence
+        if values.get(CURRENCY) is not None:
+            check_currency([values[CURRENCY]], self.currency_)
+        curve = self.hazard_.predict_one(values, range(1, max(self.horizons) + 1)).incidence
         curve = curve[None, :, self.hazard_.causes_.index(NEED)]
-        forecast: dict[str, Any] = {
-            f"need_probability_{horizon}{suffix}": float(curve[0, horizon - 1]) for horizon in self.horizons
-        }
+        forecast: dict[str, Any] = {name: float(one[0]) for name, one in self._probabilities(curve).items()}
         dates = np.array(["NaT" if as_of is None else as_of], dtype="datetime64[M]")
-        forecast["need_month"] = self._first_days(curve, dates).astype("datetime64[D]")[0].item()
-        forecast |= self.amount_.predict_one(values, float(curve[0, -1]))
+        for name, period in self._periods(curve).items():
+            forecast[name] = self._first_days(period, dates).astype("datetime64[D]")[0].item()
+        forecast["need_periods_expected"] = float(expected_period(curve)[0])
+        forecast |= self.amount_.predict_one(values, float(curve[0, -1]), self._coverage(coverage))
         scores = self.purposes_.score_one(values)
-        purpose = max(
-            (name for name, score in scores.items() if score is not None),
-            key=lambda name: scores[name],  # type: ignore[arg-type,return-value]  # None is left out
-            default=None,
-        )
+        known = {name: score for name, score in scores.items() if score is not None}
+        purpose = max(known, key=known.__getitem__) if known else None
         forecast |= {"purpose": purpose} | {f"purpose_{name}": score for name, score in scores.items()}
-        if self._product_shares is not None:
-            shares = self._product_shares[purpose or "all"]
+        if self.product_model_ is not None:
+            model = self.product_model_
+            shares = model.predict_one(values, purpose)
             forecast["product"] = max(shares, key=shares.__getitem__)
-            forecast |= {f"product_{name}": share for name, share in shares.items()}
+            columns = self._product_columns(np.array([list(shares.values())]), curve)
+            forecast |= {name: float(one[0]) for name, one in columns.items()}
         return forecast
-
-    def purpose_evidence(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Return the feature that spoke loudest for each purpose.
-
-        Parameters
-        ----------
-        X : DataFrame of shape (n, n_features)
-            Features; extra columns are ignored.
-
-        Returns
-        -------
-        DataFrame
-            On the index of `X`: purpose (the likeliest), evidence (its loudest feature), and
-            evidence_<name>, one a purpose; missing where no sign could be read.
-        """
-        self._check_fitted()
-        scores, signs = self.purposes_.score(X)
-        purpose = _likeliest(scores)
-        place = pd.Index(PURPOSES).get_indexer(purpose.to_numpy(dtype=object))
-        loudest = signs.to_numpy(dtype=object)[np.arange(len(X)), np.maximum(place, 0)]
-        loudest[place < 0] = None
-        evidence = pd.Series(loudest, index=X.index, name="evidence", dtype="str")
-        return pd.concat([purpose, evidence, signs.add_prefix("evidence_")], axis=1)
 
     def to_state(self) -> dict[str, Any]:
         """Return the fitted model as JSON scalars, lists, dicts and arrays."""
         self._check_fitted()
-        products = self.products_
+        parameters = {**self.get_params(), "horizons": [int(horizon) for horizon in self.horizons]}
+        if not isinstance(self.interval_groups, str):
+            parameters["interval_groups"] = list(self.interval_groups)
         return {
-            "parameters": {**self.get_params(), "horizons": [int(horizon) for horizon in self.horizons]},
+            "parameters": parameters,
             "hazard": self.hazard_.to_state(),
             "amount": self.amount_.to_state(),
             "purposes": self.purposes_.to_state(),
-            "products": None
-            if products is None
-            else {
-                "purposes": [str(name) for name in products.index],
-                "products": [str(name) for name in products.columns],
-                "shares": products.to_numpy(np.float64),
-            },
+            "products": None if self.product_model_ is None else self.product_model_.to_state(),
+            "calendar": self.calendar_.to_state(),
+            "adaptive": self.adaptive_.to_state(),
+            "input_names": self.input_range_.names,
+            "input_quantiles": self.input_range_.quantiles,
+            "currency": self.currency_,
         }
 
     @classmethod
@@ -310,109 +365,94 @@ class FinancingNeedForecaster(BaseEstimator):  # type: ignore[misc]  # scikit-le
         model.hazard_ = CompetingHazard.from_state(state["hazard"])
         model.amount_ = AmountModel.from_state(state["amount"])
         model.purposes_ = PurposeRules.from_state(state["purposes"])
-        table = state["products"]
-        model.products_ = (
-            None
-            if table is None
-            else pd.DataFrame(table["shares"], index=table["purposes"], columns=table["products"])
-        )
+        products = state["products"]
+        model.product_model_ = None if products is None else ProductModel.from_state(products)
+        model.calendar_ = Calendar.from_state(state["calendar"])
+        model.adaptive_ = AdaptiveCoverage.from_state(state["adaptive"])
+        names = [str(name) for name in state["input_names"]]
+        model.input_range_ = InputRange(names, np.asarray(state["input_quantiles"], dtype=np.float64))
+        model.currency_ = state["currency"]
         model._describe()
         return model
 
     def _describe(self) -> None:
         """Set what follows from the parts."""
+        model = self.product_model_
         self.interval_groups_ = self.amount_.groups
+        self.calibrated_on_ = self.amount_.evidence
+        self.challenger_report_ = self.amount_.challenge
+        self.form_ = "card" if self.challenger_report_ is None else self.challenger_report_.chosen
+        self.products_ = None if model is None else model.shares
+        self.product_method_ = (
+            "none: the target of training had no product" if model is None else model.method
+        )
+        card = None if model is None else model.card
+        self._one_reading = card is not None and card.bins == self.amount_.card.bins
         self.feature_names_in_ = self.hazard_.feature_names_in_
-        self._product_shares = None if self.products_ is None else _rows(self.products_)
-
-    def _check_fitted(self) -> None:
-        check_is_fitted(self, "hazard_")
 
     def _check_parameters(self) -> None:
         check_horizons(self.horizons)
         check_interval("coverage", self.coverage, low=0.0, high=1.0, closed="neither")
         check_option("period", self.period, Period)
         check_integer("lead_periods", self.lead_periods, low=0)
+        check_option("form", self.form, Form)
 
     def _learn_products(
-        self, X: pd.DataFrame, product: pd.Series, event: NDArray[Any]
-    ) -> pd.DataFrame | None:
-        """Shares of the products of past needs, by the purpose the rules see."""
-        rows = np.flatnonzero((event == NEED) & product.notna().to_numpy())
-        if not len(rows):
+        self,
+        X: pd.DataFrame,
+        product: pd.Series,
+        clients: NDArray[np.int64],
+        needs: NDArray[np.intp],
+        encoded: Encoded,
+    ) -> ProductModel | None:
+        """Shares of the products of past needs."""
+        known = product.iloc[needs].notna().to_numpy()
+        if not known.any():
             return None
-        purpose = _likeliest(self.purposes_.score(X.iloc[rows])[0])
-        return product_shares(purpose, product.iloc[rows].astype("str"))
-
-    def _months(self, index: pd.Index, curve: NDArray[np.float64], as_of: object) -> pd.Series:
-        """First day of the likeliest period given need."""
-        if as_of is not None:
-            dates = pd.Series(pd.Timestamp(as_of), index=index)
-        elif "as_of" in index.names:
-            dates = pd.Series(index.get_level_values("as_of"), index=index)
-        else:
-            return pd.Series(pd.NaT, index=index, name="need_month", dtype="datetime64[us]")
-        first = self._first_days(curve, dates.to_numpy().astype("datetime64[M]"))
-        return pd.Series(first.astype("datetime64[us]"), index=index, name="need_month")
-
-    def _first_days(
-        self, curve: NDArray[np.float64], dates: NDArray[np.datetime64]
-    ) -> NDArray[np.datetime64]:
-        """Month of the likeliest period given need, counted from the month of each date."""
-        likeliest = np.diff(curve, axis=1, prepend=0.0).argmax(axis=1)
-        months = (likeliest + self.lead_periods) * PERIOD_MONTHS[self.period]
-        first: NDArray[np.datetime64] = dates + months.astype("timedelta64[M]")
-        return first
-
-
-def _events(event: pd.Series) -> NDArray[Any]:
-    """Return "need", "exit" or None."""
-    values = event.to_numpy(dtype=object)
-    censored = event.isna().to_numpy() | (values == "") | (values == 0)
-    if not (values == NEED).any():
-        raise DataError(
-            f"event must hold {NEED!r} at least once; got none in {len(values)} rows. "
-            "Check which events the schema counts as drawings."
+        rows = needs[known]
+        scores = self.purposes_.score_arrays(X.iloc[rows])
+        purpose = likeliest(pd.DataFrame(scores, index=X.index[rows]), "purpose")
+        seed = int(np.random.default_rng(self.random_state).integers(2**31 - 1))
+        return ProductModel.fit(
+            encoded.part(known), product.iloc[rows].astype("str"), purpose, clients[rows], seed
         )
-    kinds = np.full(len(values), "exit", dtype=object)
-    kinds[values == NEED] = NEED
-    kinds[censored] = None
-    return kinds
 
+    def _learn_calendar(
+        self, X: pd.DataFrame, target: pd.DataFrame, event: NDArray[Any], window: Window
+    ) -> None:
+        """Past totals by training date."""
+        dates = pd.DatetimeIndex(X.index.get_level_values("as_of")) if "as_of" in X.index.names else None
+        law: tuple[Floats, ...] = ()
+        if dates is not None:
+            chance = self.hazard_.predict_incidence(X, [window.horizon])
+            law = (chance[:, 0, self.hazard_.causes_.index(NEED)], *self.amount_.moments(X))
+        self.calendar_ = learn_calendar(dates, target, event == NEED, law, window)
 
-def _amount_rows(event: NDArray[Any], amount: pd.Series) -> NDArray[np.int64]:
-    """Rows of needs with a known amount."""
-    values = pd.to_numeric(amount, errors="coerce").to_numpy(np.float64)
-    needs = event == NEED
-    text = int((np.isnan(values) & amount.notna().to_numpy()).sum())
-    low = int((needs & (values <= 0)).sum())
-    endless = int(np.isinf(values).sum())
-    faults = [
-        f"{count} {words}"
-        for count, words in (
-            (text, "not a number"),
-            (low, "zero or negative: a drawing is new money, repayments are left out"),
-            (endless, "infinite"),
-        )
-        if count
-    ]
-    if faults:
-        raise DataError("amount must be a number above 0 in every row with a need.", faults)
-    return np.flatnonzero(needs & ~np.isnan(values))
+    def _coverage(self, coverage: float | None) -> float | None:
+        """Return the coverage to ask for; None: the calibrated one."""
+        if coverage is not None:
+            check_interval("coverage", coverage, low=0.0, high=0.99, closed="high")
+            return coverage
+        return self.adaptive_.coverage if self.adaptive_.periods else None
 
+    def _probabilities(self, curve: Floats) -> dict[str, Floats]:
+        return {
+            f"need_probability_{horizon}{self.period[0]}": curve[:, horizon - 1] for horizon in self.horizons
+        }
 
-def _rows(table: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """Return a frame as plain dicts, by row and column."""
-    columns = [str(name) for name in table.columns]
-    rows = zip(table.index, table.to_numpy(np.float64).tolist(), strict=True)
-    return {str(name): dict(zip(columns, row, strict=True)) for name, row in rows}
+    def _periods(self, curve: Floats) -> dict[str, Floats]:
+        """Return the likeliest and the mean period given need, from 1."""
+        likely = by_period(curve).argmax(axis=1) + 1.0
+        return {"need_month": likely, "need_month_expected": np.floor(expected_period(curve) + 0.5)}
 
+    def _first_days(self, period: Floats, dates: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
+        return first_days(period, dates, self.lead_periods, self.period)
 
-def _likeliest(scores: pd.DataFrame) -> pd.Series:
-    """Name of the largest column, missing where all are."""
-    values = scores.to_numpy(np.float64, na_value=np.nan)
-    known = ~np.isnan(values).all(axis=1)
-    names = np.full(len(scores), None, dtype=object)
-    best = np.where(np.isnan(values[known]), -np.inf, values[known]).argmax(axis=1)
-    names[known] = scores.columns.to_numpy(dtype=object)[best]
-    return pd.Series(names, index=scores.index, name="purpose", dtype="str")
+    def _product_columns(self, shares: Floats, curve: Floats) -> dict[str, Floats]:
+        """Return shares given need, and products by horizon."""
+        names = [] if self.product_model_ is None else self.product_model_.names
+        columns = {f"product_{name}": shares[:, k] for k, name in enumerate(names)}
+        for horizon in self.horizons:
+            for k, name in enumerate(names):
+                columns[f"product_{name}_{horizon}{self.period[0]}"] = shares[:, k] * curve[:, horizon - 1]
+        return columns
