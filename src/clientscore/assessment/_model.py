@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from ._facts import Heads
 
 _log = logging.getLogger(__name__)
+_CHURN_ROWS = 200_000  # person-period rows of the default churn model: a book learns within a minute or so
 _HORIZONS = {"month": (3, 6, 12), "quarter": (1, 2, 4), "year": (1,)}
 
 
@@ -263,7 +264,10 @@ class ClientModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         seed, horizons = self.random_state, self.horizons_
         scorer = self.scorer or ClientScorer(random_state=seed)
         churn = self.churn or ChurnModel(
-            horizons=horizons, churn_causes=self.schema_.churn_causes, random_state=seed
+            horizons=horizons,
+            churn_causes=self.schema_.churn_causes,
+            max_rows=_CHURN_ROWS,
+            random_state=seed,
         )
         need = self.need or FinancingNeedForecaster(
             horizons=horizons, period=self.schema_.period, lead_periods=self.lead, random_state=seed
