@@ -103,7 +103,7 @@ class ChurnAnswers:
         """
         self._check_fitted()
         last = max(self.horizons) if horizon is None else horizon
-        check_integer("horizon", last, low=1, high=self.hazard_.reach_)
+        check_integer("horizon", last, low=1, high=int(self.hazard_.reach_))
         there = self.hazard_.predict_survival(X, list(range(1, last + 1)))
         return pd.Series(1.0 + there[:, :-1].sum(axis=1), index=X.index, name="lifetime")
 

@@ -40,8 +40,8 @@ class ChurnModel(ChurnAnswers, BaseEstimator):  # type: ignore[misc]  # scikit-l
     churn_causes : sequence of str, default ("hard_attrition", "silent_attrition")
         Causes that count as churn; at least one of them must occur.
     max_rows : int, default 5_000_000
-        Budget of person-period rows: above it stay rows are sampled and weighted, see `CompetingHazard`. A few
-        hundred thousand rows learn nearly as much in a fraction of the time.
+        Budget of person-period rows: above it stay rows are sampled and weighted, see `CompetingHazard`.
+        A few hundred thousand rows learn nearly as much in a fraction of the time.
     min_events : int, default 40
         A cause that fewer clients left by gets the same hazard for every client and period.
     n_bags : int, default 2

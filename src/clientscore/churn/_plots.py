@@ -86,7 +86,7 @@ def compute_incidence_curves(
     check_integer("n_bootstrap", n_bootstrap, low=1)
     if not len(X):
         raise DataError("X must have at least one row; got none.")
-    periods = list(range(1, model.hazard_.reach_ + 1))
+    periods = list(range(1, int(model.hazard_.reach_) + 1))
     total = np.zeros((len(periods), len(model.causes_)))
     for start in range(0, len(X), _BLOCK):
         total += model.hazard_.predict_incidence(X.iloc[start : start + _BLOCK], periods).sum(axis=0)
@@ -204,7 +204,7 @@ def compute_driver_shape(model: ChurnModel, feature: str) -> pd.DataFrame:
     bins = card.bins[card.features.index(feature)]
     rows = [row for row in range(bins.n_rows) if row not in bins.declared]
     nothing = np.zeros((bins.n_rows, len(card.outputs)))
-    values = own_effects(card, model.hazard_.reach_).get(feature, nothing)[rows]
+    values = own_effects(card, int(model.hazard_.reach_)).get(feature, nothing)[rows]
     share = row_shares(card).get(feature, np.full(bins.n_rows, np.nan))[rows]
     low, high = _ends(bins)
     labels = np.array(bins.labels(), dtype=object)[rows]

@@ -51,7 +51,7 @@ def top_drivers(hazard: CompetingHazard) -> pd.Series:
     """
     named: dict[str, str | None] = dict.fromkeys(hazard.causes_)
     if hazard.card_ is not None:
-        effects, shares = own_effects(hazard.card_, hazard.reach_), row_shares(hazard.card_)
+        effects, shares = own_effects(hazard.card_, int(hazard.reach_)), row_shares(hazard.card_)
         names = [name for name in effects if name in shares]
         spread = [shares[name] @ effects[name] ** 2 for name in names]
         table = np.reshape(spread, (len(names), len(hazard.card_.outputs)))
