@@ -10,7 +10,7 @@ import pytest
 from clientscore.exceptions import BundleFormatError, InvalidParameterError
 from clientscore.hazard import CompetingHazard
 from clientscore.hazard.forest import Forest
-from clientscore.hazard.trees import _folds, _late
+from clientscore.hazard.trees import _folds
 
 FAST = {"form": "trees", "max_rounds": 40, "n_bags": 2, "learning_rate": 0.1, "random_state": 0}
 
@@ -154,11 +154,3 @@ def test_folds_hold_whole_clients():
         assert len(set(groups[one]) & set(groups[~one])) == 0
         assert y[one].sum() == 9  # three clients with an event in each fold
     np.testing.assert_array_equal(np.sum(held[:7], axis=0), 1)
-
-
-def test_the_latest_dates_are_watched_where_they_hold_events():
-    dates = np.repeat(np.arange(8), 200)
-    y = np.tile([0, 1], 800)
-    assert set(dates[_late(dates, y)].tolist()) == {6, 7}
-    assert _late(dates, np.where(dates > 5, 0, y)).all()
-    assert _late(np.zeros(1600, dtype=int), y).all()

@@ -15,7 +15,7 @@ from clientscore.additive import AdditiveCard
 from .checks import client_numbers
 from .clock import Clock, whole_clock
 from .curves import population_frame
-from .learning import BoostRules, at_opening, code_table, learn_card, read_speeds, row_dates
+from .learning import BoostRules, at_opening, code_table, learn_card, read_speeds
 from .level import level_rows, level_segments, solve_level
 from .panel import expand
 from .prediction import HazardPrediction
@@ -51,10 +51,11 @@ class CompetingHazard(HazardPrediction):
     counted; a client that leaves inside a bin counts the whole bin, which is exact to first order in the
     bin's hazard.
 
-    The level is corrected once: a shift of each cause's log odds makes the mean incidence over the training
-    rows at the longest period equal the Aalen-Johansen incidence of the same rows; with delayed entry, the
-    expected number of events equal the observed one.  This uses the training window itself, so it corrects
-    the fit, not a drift after it: see `recalibrate`.
+    The level is corrected once, on the training rows: shifts of each cause's log odds, one a run of periods
+    with at least 100 of its events, make the mean incidence at the end of each run equal the Aalen-Johansen
+    incidence of the same rows, as far as a tenth of the rows is at risk; with delayed entry, the expected
+    number of events in each run equal the observed one.  This corrects the fit, not a drift after it: see
+    `recalibrate`.
 
     Parameters
     ----------
@@ -422,7 +423,7 @@ class CompetingHazard(HazardPrediction):
             card = learn_card(table, self._learned, names, rules, seed)
             self._scores = CardScores(card, starts, self.clocks_)
             return
-        forests, positions = learn_trees(table, self._learned, rules, seed, row_dates(X, panel.row))
+        forests, positions = learn_trees(table, self._learned, rules, seed)
         level = np.zeros((self._clock.n_periods, len(names)))
         self._scores = TreeScores(forests, table.bins[:-1], positions, level, starts, self.clocks_)
 

@@ -76,14 +76,6 @@ def at_opening(X: pd.DataFrame, entry: Floats, speeds: Mapping[str, float]) -> p
     return X.assign(**{name: X[name] - speed * entry for name, speed in speeds.items()})
 
 
-def row_dates(X: pd.DataFrame, row: Ints) -> Ints | None:
-    """Return the number of the date of each person-period row, in order; None where X has no level as_of."""
-    if "as_of" not in X.index.names:
-        return None
-    number = pd.factorize(X.index.get_level_values("as_of"), sort=True)[0]
-    return np.asarray(number, dtype=np.int64)[row]
-
-
 def code_table(
     X: pd.DataFrame, sample: Sample, panel: PersonPeriods, speeds: Mapping[str, float], max_bins: int
 ) -> Table:
