@@ -188,6 +188,7 @@ def plot_lead_time(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
         area.annotate(
             f" median {middle:g}", (middle, 0.98), xycoords=("data", "axes fraction"), color="0.35", va="top"
         )
+    area.locator_params(axis="x", integer=True)
     area.set(
         xlabel="Periods before the exit",
         ylabel="Share of exits with an alert standing at least so long",
@@ -206,7 +207,7 @@ def _judgements(alerts: pd.DataFrame) -> pd.DataFrame:
     faults = _missing(table)
     flags = table["alert"].dropna().isin([True, False])
     if not flags.all():
-        faults.append(f"alert must be True or False; got {table['alert'].dropna()[~flags].iloc[0]!r}.")
+        faults.append(f"alert must be True or False; got {table['alert'].dropna()[~flags].iloc[0]}.")
     twice = int(table.duplicated(["client_id", "as_of"]).sum())
     if twice:
         faults.append(f"client_id and as_of must name a row; {twice} rows repeat an earlier one.")

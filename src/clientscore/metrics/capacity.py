@@ -135,8 +135,8 @@ def saved_value(
     outcome = outcomes(y)
     n = len(outcome)
     lost = numbers("value", value, n)
-    rate = numbers("save_rate", np.broadcast_to(np.asarray(save_rate), (n,)), n)
-    price = numbers("cost", np.broadcast_to(np.asarray(cost), (n,)), n)
+    rate = _each("save_rate", save_rate, n)
+    price = _each("cost", cost, n)
     faults = []
     if ((rate < 0) | (rate > 1)).any():
         faults.append(f"save_rate must lie in [0, 1]; got {rate.min():g} to {rate.max():g}.")
@@ -146,6 +146,11 @@ def saved_value(
         raise DataError("saved_value needs rates and costs.", faults)
     taken = _taken(numbers("score", score, n), np.ones(n), capacity)
     return float((taken * (rate * outcome * lost - price)).sum())
+
+
+def _each(name: str, value: ArrayLike, n: int) -> Floats:
+    """Return one number a row; one for all is repeated."""
+    return numbers(name, np.full(n, value) if np.ndim(value) == 0 else value, n)
 
 
 def _taken(score: Floats, weight: Floats, capacity: float) -> Floats:

@@ -1,8 +1,15 @@
 """How well curves fit single clients: Brier score of survival and of incidence by cause, also over time.
 
 Censored clients are replaced by weight (inverse probability of censoring, IPCW).  The weights hold only where
-censoring depends on nothing the model knows: **on such a score alone a wrong model can rank above the
-truth**, so compare the mean curve with Aalen-Johansen too (`calibration_by_horizon`).
+censoring depends on nothing the model knows, and where they come from rows censored like the judged ones.
+**Otherwise a wrong model can rank above the truth**, so no model is accepted on this score alone:
+
+- weights from rows watched for longer than the judged ones: the mean curve against Aalen-Johansen shows the
+  error (group 0 of `calibration_by_horizon`);
+- censoring that depends on the risk: the same comparison in groups of equal risk shows it (its other groups,
+  `ici`), while the mean over all is misled;
+- censoring tied to the exit itself, beyond the risk: nothing in the data shows it; only a simulation does, or
+  knowing why clients drop out of sight.
 """
 
 from __future__ import annotations

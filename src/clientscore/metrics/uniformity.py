@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from clientscore._checks import check_integer
+from clientscore.exceptions import DataError
 
 from ._censoring import read_curves, read_outcomes, read_times
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
+_RISE = 1e-9  # rounding
 _LEAST_ROWS = 10  # clients that a direction of the bins must vary by, else it tells nothing of its own
 
 
@@ -109,7 +111,7 @@ def d_calibration(
     Raises
     ------
     DataError
-        When durations are not positive, or probabilities missing or outside [0, 1].
+        When durations are not positive, or probabilities missing, outside [0, 1] or rising.
 
     References
     ----------
@@ -130,7 +132,11 @@ def d_calibration(
     judged = read_outcomes(duration, event)
     at = read_times(times)
     curves = read_curves("survival", survival, len(judged.time), at)
-    curves = np.minimum.accumulate(np.column_stack([np.ones(len(curves)), curves]), axis=1)
+    curves = np.column_stack([np.ones(len(curves)), curves])
+    rising = int((np.diff(curves, axis=1) > _RISE).any(axis=1).sum())
+    if rising:
+        raise DataError(f"survival must not rise with time; it does in {rising} of {len(curves)} rows.")
+    curves = np.minimum.accumulate(curves, axis=1)
     upper, lower = _spans(judged.time, judged.code > 0, curves, np.concatenate([[0.0], at]))
     edges = np.linspace(0.0, 1.0, n_bins + 1)
     share = _spread(lower, upper, edges)
