@@ -181,10 +181,14 @@ class AmountModel:
         return self._amounts(middle, log_scale, group, probability, coverage)
 
     def predict_one(
-        self, values: Mapping[str, Any], probability: float, coverage: float | None = None
+        self,
+        values: Mapping[str, Any],
+        probability: float,
+        coverage: float | None = None,
+        codes: list[int] | None = None,
     ) -> dict[str, float]:
-        """Return the amounts of one client."""
-        codes = self.card.codes_one(values)
+        """Return the amounts of one client; `codes` are its row numbers, where known."""
+        codes = self.card.codes_one(values) if codes is None else codes
         middle = np.array(self.card.decision_codes_one(codes))
         codes = codes if self._one_reading else self.scale.codes_one(values)
         log_scale = np.array(self.scale.decision_codes_one(codes))

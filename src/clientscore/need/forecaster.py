@@ -324,14 +324,15 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
         for name, period in self._periods(curve).items():
             forecast[name] = self._first_days(period, dates).astype("datetime64[D]")[0].item()
         forecast["need_periods_expected"] = float(expected_period(curve)[0])
-        forecast |= self.amount_.predict_one(values, float(curve[0, -1]), self._coverage(coverage))
+        codes = self.amount_.card.codes_one(values)
+        forecast |= self.amount_.predict_one(values, float(curve[0, -1]), self._coverage(coverage), codes)
         scores = self.purposes_.score_one(values)
         known = {name: score for name, score in scores.items() if score is not None}
         purpose = max(known, key=known.__getitem__) if known else None
         forecast |= {"purpose": purpose} | {f"purpose_{name}": score for name, score in scores.items()}
         if self.product_model_ is not None:
             model = self.product_model_
-            shares = model.predict_one(values, purpose)
+            shares = model.predict_one(values, purpose, codes if self._one_reading else None)
             forecast["product"] = max(shares, key=shares.__getitem__)
             columns = self._product_columns(np.array([list(shares.values())]), curve)
             forecast |= {name: float(one[0]) for name, one in columns.items()}

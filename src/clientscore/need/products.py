@@ -111,12 +111,15 @@ class ProductModel:
             shares[:, rows] = self._spread(_softmax(odds.reshape(len(odds), len(self.card.outputs)))).T
         return shares.T
 
-    def predict_one(self, values: Mapping[str, Any], purpose: str | None) -> dict[str, float]:
-        """Return the shares of one client by product."""
+    def predict_one(
+        self, values: Mapping[str, Any], purpose: str | None, codes: list[int] | None = None
+    ) -> dict[str, float]:
+        """Return the shares of one client by product; `codes` are its row numbers, where known."""
         if self.card is None:
             row = self._by_purpose[self.shares.index.get_loc(purpose or ALL)]
         else:
-            odds = np.array([self.card.decision_codes_one(self.card.codes_one(values))])
+            codes = self.card.codes_one(values) if codes is None else codes
+            odds = np.array([self.card.decision_codes_one(codes)])
             row = self._spread(_softmax(odds))[0]
         return dict(zip(self.names, row.tolist(), strict=True))
 
