@@ -250,7 +250,7 @@ def test_evaluators_agree(name, module, bits, pairs, card_of, tmp_path):
     frame = boundary_frame(card)
     path = tmp_path / "card.pmml"
     path.write_text(card.to_pmml(), encoding="utf-8")
-    rows = frame[list(card.scored_features)].astype(object)
+    rows = frame[list(card.features)].astype(object)
     answers = evaluate(name, path, rows.where(rows.notna(), None).to_dict("records"))
     log_odds = [None if answer is None else answer["log_odds"] for answer in answers]
     assert compare_export(card, frame, log_odds, tolerance=0 if bits else 1e-9).empty
