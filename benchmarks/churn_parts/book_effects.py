@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import clientscore as cs
 from clientscore.hazard import CompetingHazard
@@ -38,6 +41,7 @@ def planted_effects(
         hazard = CompetingHazard(n_periods=1, random_state=0).fit(
             X.loc[y.index], y["exit_duration"], y["exit_cause"]
         )
+        linear = regression(X.loc[y.index], y["exit_cause"], cause)
         for driver in planted.index:
             found = slope(hazard, X.loc[y.index], driver, cause)
             truth = float(planted.at[driver, cause])
@@ -48,9 +52,24 @@ def planted_effects(
                     "planted": truth,
                     "found": found,
                     "error": found / truth - 1,
+                    "regression": linear[driver],
                 }
             )
     return pd.DataFrame(rows)
+
+
+def regression(X: pd.DataFrame, event: pd.Series, cause: str) -> dict[str, float]:
+    """Return the coefficients of a plain logistic regression of the cause against staying, drivers linear.
+
+    What a model of the right form finds: clients that were likely to leave have left, and what is left of the
+    frailties hides a part of every effect.
+    """
+    kept = event.isna() | event.eq(cause)
+    Z = X[kept].fillna(X[kept].median())
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=1e6, max_iter=1000))
+    model.fit(Z, event[kept].eq(cause))
+    found = model[-1].coef_[0] / model[0].scale_
+    return dict(zip(Z.columns, found.tolist(), strict=True))
 
 
 def slope(hazard: CompetingHazard, X: pd.DataFrame, driver: str, cause: str) -> float:
