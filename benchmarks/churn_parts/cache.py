@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,7 +35,7 @@ class Cache:
             digest.update(np.asarray(rows, dtype=np.int64).tobytes())
         digest.update(f"{place if data.known else ''}".encode())
         digest.update(np.asarray(split.times, dtype=float).tobytes())
-        name = model.name.replace(" ", "-").replace("(", "").replace(")", "")
+        name = re.sub(r"[ (),]+", "-", model.name).strip("-")
         return self.folder / data.name / f"{name}-{digest.hexdigest()[:24]}.npz"
 
     def get(self, model: Model, data: SurvivalSet, place: int, *, fit: bool = True) -> Prediction | None:
