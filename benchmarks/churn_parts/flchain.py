@@ -17,6 +17,7 @@ import pandas as pd
 from sklearn.model_selection import train_test_split
 
 from clientscore import metrics
+from common.chance import error_of_truth
 from common.intervals import over_splits
 from common.page import Page, grid, short
 
@@ -102,7 +103,7 @@ def judge(data: SurvivalSet, place: int, made: Prediction) -> dict[str, float]:
         ),
         "mean_auc": metrics.mean_dynamic_auc(test.duration, test.event, 1 - alive, **at),
         "ici": metrics.ici(test.duration, test.event, 1 - alive[:, middle], horizon=times[middle]),
-        "ici_of_truth": ici_of_truth(1 - alive[:, middle]),
+        "ici_of_truth": error_of_truth(1 - alive[:, middle]),
         "fit_seconds": made.fit_seconds,
         "predict_seconds": made.predict_seconds,
     }
@@ -129,12 +130,6 @@ def ibs_by_year(data: SurvivalSet, place: int, alive: np.ndarray) -> float:
         total[there] += len(judged) * score[np.isfinite(score)]
         rows[there] += len(judged)
     return float(np.trapezoid(total / rows, times) / np.ptp(times))
-
-
-def ici_of_truth(risk: np.ndarray, n_groups: int = 10) -> float:
-    """Return the ICI that chance alone gives to a forecast that is true: binomial noise of each group."""
-    groups = np.array_split(np.sort(risk), n_groups)
-    return float(np.mean([np.sqrt(2 / np.pi * (g * (1 - g)).sum()) / len(g) for g in groups]))
 
 
 def differences(table: pd.DataFrame, measure: str) -> dict[str, Difference]:

@@ -11,6 +11,7 @@ from scipy.special import expit, logit
 import clientscore as cs
 from clientscore.scale import calibrate_logistic
 from common import SEED
+from common.chance import error_of_truth
 
 from .quality import CARD
 
@@ -64,6 +65,7 @@ def table(data: LabelledSet, result: SetResult) -> pd.DataFrame:
             row[f"{name}_slope"], row[f"{name}_error"] = slope_of(y, p)
             row[f"{name}_ece"] = expected_error(y, p)
             row[f"{name}_shift"] = float(p.mean() - y.mean())
+        row["ece_of_truth"] = error_of_truth(p, N_BINS)
         slope_holds = SLOPES[0] <= row["calibrated_slope"] <= SLOPES[1]
         rows.append({"set": data.name, **row, "met": slope_holds and row["calibrated_ece"] <= MOST_ECE})
     return pd.DataFrame(rows)

@@ -162,19 +162,21 @@ def add_calibration(page: Page, tables: Sequence[pd.DataFrame]) -> None:
             short(one.default_ece),
             f"{short(one.calibrated_slope, 3)} ({short(one.calibrated_error, 3)})",
             short(one.calibrated_ece),
+            short(one.ece_of_truth),
             short(one.calibrated_shift),
             "met" if one.met else "**not met**",
         ]
         for one in table.itertuples()
     ]
-    head = ["set", "split", "events", "slope (error), default", "ECE", "slope, calibrated", "ECE"]
+    slopes = ["slope (error), default", "ECE", "slope, calibrated", "ECE", "by chance", "shift", ""]
     rule = (
         "Default: the card as fitted on all training rows. Calibrated: learned before the latest fifth of "
         "the training rows (by time, with the gap that the test has; without time held-out clients and one "
         "split), intercept and slope fitted on that fifth. ECE over ten bins of equal size; shift: mean "
-        "predicted - realized rate. Bar: slope .9 to 1.1 and ECE at most .01, calibrated."
+        "predicted - realized rate. By chance: the ECE of a true forecast with as many rows. Bar: slope .9 "
+        "to 1.1 and ECE at most .01, calibrated."
     )
-    page.add("Calibration on sets over 20,000 rows", rule, grid([*head, "shift", ""], rows))
+    page.add("Calibration on sets over 20,000 rows", rule, grid(["set", "split", "events", *slopes], rows))
     page.bar("5: calibration", f"{int(table['met'].sum())} of {len(table)} splits", bool(table["met"].all()))
 
 
