@@ -44,7 +44,7 @@ class ChurnModel(ChurnAnswers, BaseEstimator):  # type: ignore[misc]  # scikit-l
         A few hundred thousand rows learn nearly as much in a fraction of the time.
     min_events : int, default 40
         A cause that fewer clients left by gets the same hazard for every client and period.
-    n_bags : int, default 2
+    n_bags : int, default 4
         Bags of the boosted card.
     max_rounds : int, default 400
         Most boosting rounds of a bag.
@@ -104,7 +104,7 @@ class ChurnModel(ChurnAnswers, BaseEstimator):  # type: ignore[misc]  # scikit-l
         churn_causes: Sequence[str] = ("hard_attrition", "silent_attrition"),
         max_rows: int = 5_000_000,
         min_events: int = 40,
-        n_bags: int = 2,
+        n_bags: int = 4,
         max_rounds: int = 400,
         learning_rate: float = 0.1,
         form: Form = "card",

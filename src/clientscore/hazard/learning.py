@@ -12,6 +12,7 @@ from clientscore._checks import check_columns
 from clientscore.additive import encode, fit_bins, learn_boosted
 from clientscore.exceptions import DataError, InvalidParameterError
 
+from .joining import join_cards, trim
 from .panel import period_bins, with_period
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.integer[Any]]
+
+
+_TRIM_ROWS = 50_000  # that tell how much a pair moves
 
 
 @dataclass(frozen=True)
@@ -131,25 +135,29 @@ def _insert(
 def learn_card(
     table: Table, learned: NDArray[np.bool_], names: Sequence[str], rules: BoostRules, seed: int
 ) -> AdditiveCard:
-    """Learn the card of the causes with enough events; rows that end by another cause are left out.
+    """Learn the card of the causes with enough events.
 
-    A single cause is one log odds: half the trees of the multinomial loss, and all pairs are kept, since the
-    garrote did not pay on hazards.
+    Each cause is learned against staying on its own rows (Begg and Gray, 1984), so that a rare cause stops as
+    early, and finds its own pairs, as its events ask; rows that end by another cause are left out there.
     """
-    target = np.full(len(learned) + 1, -1)
-    target[0] = 0
-    target[1:][learned] = np.arange(1, len(names) + 1)
-    outcome = target[table.outcome]
-    used = outcome >= 0
+    codes = np.flatnonzero(learned) + 1
+    cards = {
+        name: _learn_cause(table, int(code), rules, seed) for name, code in zip(names, codes, strict=True)
+    }
+    return join_cards(cards)
+
+
+def _learn_cause(table: Table, code: int, rules: BoostRules, seed: int) -> AdditiveCard:
+    """Learn one cause against staying; the garrote is left out, since it did not pay on hazards."""
+    used = np.isin(table.outcome, (0, code))
     codes = table.codes if used.all() else np.asfortranarray(table.codes[used])
+    weight = table.weight[used]
     card, _ = learn_boosted(
         codes,
         table.bins,
-        outcome[used],
-        objective="binary" if len(names) == 1 else "multiclass",
-        outputs=names,
-        interactions="all" if len(names) == 1 else "auto",
-        sample_weight=table.weight[used],
+        (table.outcome[used] == code).astype(np.float64),
+        interactions="all",
+        sample_weight=weight,
         groups=table.groups[used],
         n_bags=rules.n_bags,
         max_rounds=rules.max_rounds,
@@ -157,4 +165,5 @@ def learn_card(
         min_rows_leaf=rules.min_rows_leaf,
         random_state=seed,
     )
-    return card
+    step = max(len(codes) // _TRIM_ROWS, 1)
+    return trim(card, codes[::step], weight[::step])
