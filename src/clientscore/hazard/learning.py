@@ -36,6 +36,7 @@ class BoostRules:
     max_rounds: int
     learning_rate: float
     min_rows_leaf: int
+    random_splits: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,6 +156,7 @@ def learn_card(
         max_rounds=rules.max_rounds,
         learning_rate=rules.learning_rate,
         min_rows_leaf=rules.min_rows_leaf,
+        random_splits=rules.random_splits,
         random_state=seed,
     )
     return card
