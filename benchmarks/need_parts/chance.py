@@ -92,8 +92,8 @@ def add(page: Page, found: Found, cache: Cache, *, final: bool) -> None:
         f"{name} {short(value)} with {found.settings[name]}" for name, value in found.inner.items()
     )
     note = (
-        f"Feature years {years}: {events:,} needs in {n:,} company-years. Chosen on two splits before 2015, by "
-        f"mean AUC: {inner}."
+        f"Feature years {years}: {events:,} needs in {n:,} company-years. Chosen on two splits before 2015, "
+        f"by mean AUC: {inner}."
     )
     gaps = [[name, told(found.gains[name]), told(found.losses[name], 5)] for name in OURS]
     gap_table = grid(["ours - bagged LightGBM on plain ratios", "AUC [95 %]", "log loss [95 %]"], gaps)
