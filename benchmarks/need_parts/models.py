@@ -36,7 +36,7 @@ PEER_GRID = tuple(
     {"learning_rate": rate, "num_leaves": leaves, "feature_fraction": share}
     for rate, leaves, share in product((0.03, 0.06), (7, 15, 31), (0.3, 0.6))
 )
-SEARCH_BAGS, FULL_BAGS = 2, 6
+SEARCH_BAGS, FULL_BAGS = 2, 8
 _OUR_FIT = {"max_rounds": 2000, "max_rows": 1_000_000, "random_splits": True}
 _ENGINE = ("lightgbm", "numpy", "pandas")
 
