@@ -96,17 +96,16 @@ def _peers(panel: Panel, cache: Cache, chance: np.ndarray) -> dict[str, dict[str
     data = panel.digest("plain", fold)
 
     def hurdle() -> dict[str, np.ndarray]:
-        quantiles, mean = hurdle_amounts(X, amount, company, X_test, LEVELS)
-        ends = hurdle_amounts(X, amount, company, X_test, TAILS)[0]
-        return {"quantiles": quantiles, "mean": mean, "lower": ends[:, 0], "upper": ends[:, 1]}
+        levels = np.concatenate([LEVELS, TAILS])
+        quantiles, mean = hurdle_amounts(X, amount, company, X_test, levels)
+        ends = quantiles[:, len(LEVELS) :]
+        made = {"quantiles": quantiles[:, : len(LEVELS)], "mean": mean}
+        return made | {"lower": ends[:, 0], "upper": ends[:, 1]}
 
     def quantile() -> dict[str, np.ndarray]:
-        found = lgb_quantiles(X, amount, X_test, [*TAILS[:1], *LEVELS, *TAILS[1:]])
-        return {
-            "quantiles": lgb_quantiles(X, amount, X_test, LEVELS),
-            "lower": found[:, 0],
-            "upper": found[:, -1],
-        }
+        found = lgb_quantiles(X, amount, X_test, LEVELS)
+        lower, upper = (np.array([np.interp(tail, LEVELS, row) for row in found]) for tail in TAILS)
+        return {"quantiles": found, "lower": lower, "upper": upper}
 
     def cqr() -> dict[str, np.ndarray]:
         late = panel.year[train] > panel.last - _CALIBRATION_YEARS
