@@ -53,6 +53,7 @@ def read_options() -> argparse.Namespace:
     arguments.add_argument("what", nargs="?", default="all", choices=(*PARTS, "all"))
     arguments.add_argument("--parts", help="parts, with commas between; default all, or the one named")
     arguments.add_argument("--final", action="store_true", help="read the test periods, and log it")
+    arguments.add_argument("--targets", default=",".join(TARGETS), help="of the companies; default both")
     arguments.add_argument("--clients", type=int, default=50_000, help="clients of the simulated book")
     arguments.add_argument("--fresh", type=int, default=4_000, help="clients of the book that judges")
     arguments.add_argument("--futures", type=int, default=60, help="futures a date")
@@ -72,7 +73,7 @@ def read_options() -> argparse.Namespace:
 
 def run_chance(page: Page, options: argparse.Namespace) -> list[dict[str, object]]:
     logged: list[dict[str, object]] = []
-    for target in TARGETS[:1] if options.quick else TARGETS:
+    for target in options.targets.split(","):
         panel, cache = _panel(options, target)
         ebm = target == "debt" and not (options.no_ebm or options.quick)
         found = chance.measure(panel, cache, ebm=ebm, own_peer=target == "debt")

@@ -62,7 +62,7 @@ def measure(folder: Path, cache: Cache, *, final: bool) -> Found:
     rows = own_rows(trade, panel)
     amount = panel["y_amount_next90"].to_numpy(dtype=float)
     clients = pd.factorize(panel["customer_id"])[0]
-    given = panel.drop(columns=["customer_id", "cutoff", "y_churn90", "y_amount_next90"]).astype(float)
+    given = _coded(panel.drop(columns=["customer_id", "cutoff", "y_churn90", "y_amount_next90"]))
     if final:
         cutoff = panel["cutoff"]
         train = (cutoff <= FINAL.train_to).to_numpy()
@@ -87,13 +87,19 @@ def measure(folder: Path, cache: Cache, *, final: bool) -> Found:
     return _judge(joined, amount[order], clients[order])
 
 
+def _coded(X: pd.DataFrame) -> pd.DataFrame:
+    """Return words as categories, which LightGBM reads."""
+    words = [name for name in X if not pd.api.types.is_numeric_dtype(X[name])]
+    return X.astype(dict.fromkeys(words, "category"))
+
+
 def _joined(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     return {key: np.concatenate([one[key] for one in parts]) for key in parts[0]}
 
 
 def _all(part: Part, cache: Cache) -> dict[str, dict[str, np.ndarray]]:
     """Return what every model says of one split."""
-    X = part.own.reset_index(drop=True)
+    X = _coded(part.own.reset_index(drop=True))
     makers = {
         OURS: lambda: _ours(part),
         HURDLE: lambda: _hurdle(part, part.given),
