@@ -101,6 +101,7 @@ class BoostSettings:
     leaves: int | None = None  # None: all that the depth allows
     monotone: tuple[int, ...] | None = None
     pairs: tuple[tuple[int, int], ...] | None = None  # allowed pairs; None for all
+    random_splits: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -261,6 +262,7 @@ def _params(design: Design, settings: BoostSettings, seed: int) -> dict[str, Any
         # With few features a small fraction would leave no pair to find.
         "feature_fraction": max(settings.feature_fraction, min(1.0, 8 / n_features)),
         "deterministic": True,
+        "extra_trees": settings.random_splits,
         "seed": seed,
     }
     if design.objective == "multiclass":

@@ -38,6 +38,7 @@ from ._inputs import (
     runs_of,
 )
 from ._one import conform_one, facts_of_one, last_tier_of
+from ._prospects import ProspectRanking
 from ._rates import forecast_rates, rate_history
 from ._result import Assessment
 from ._saving import content_of, restore, settings_of, state_of
@@ -58,7 +59,7 @@ _CHURN_ROWS = 200_000  # person-period rows of the default churn model: a book l
 _HORIZONS = {"month": (3, 6, 12), "quarter": (1, 2, 4), "year": (1,)}
 
 
-class ClientModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class ClientModel(ProspectRanking, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """The whole chain: tables in; score, churn, need, value, tier and service plan out.
 
     Parameters

@@ -10,12 +10,14 @@ import numpy as np
 from clientscore.catalogue import base_features, derived_suffixes
 
 from ._arrays import logarithm, ratio
+from ._financing import YearlyItems, financing_features
 from ._statements import Statements, read_statements, take
 
 if TYPE_CHECKING:
     from ._arrays import Counts, Numbers
     from ._book import View
 
+_PASSED_ON = ("revenue", "total_assets", "total_liabilities", "debt", "equity", "ebitda", "net_income")
 _YEARS_BACK = {"_change_1y": 12, "_change_2y": 24, "_change_3y": 36}
 
 
@@ -28,6 +30,10 @@ class FinancialFacts:
     total_assets: Numbers
     total_liabilities: Numbers
     debt: Numbers
+    equity: Numbers
+    ebitda: Numbers
+    net_income: Numbers
+    debt_years: Numbers  # the latest statement and those of the five years before: (6, n_clients)
 
 
 def financial_features(view: View) -> FinancialFacts:
@@ -53,13 +59,13 @@ def financial_features(view: View) -> FinancialFacts:
             features[name + suffix] = now - take(levels[name], lags[suffix])
         if "_vs_history" in suffixes:
             features[name + "_vs_history"] = now - _mean_before(statements, levels[name])
+    years = YearlyItems(statements, items)
+    features |= financing_features(years)
     features["statement_age_days"] = _age_days(view, statements)
     return FinancialFacts(
         features,
-        revenue=statements.of_current(items["revenue"]),
-        total_assets=statements.of_current(items["total_assets"]),
-        total_liabilities=statements.of_current(items["total_liabilities"]),
-        debt=statements.of_current(items["debt"]),
+        **{name: statements.of_current(items[name]) for name in _PASSED_ON},
+        debt_years=years.item("debt"),
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ._arrays import logarithm, ratio
+from ._financing import HISTORY_YEARS, mean_of, spread_of
 from ._months import YEAR, MonthGrid
 
 if TYPE_CHECKING:
@@ -56,12 +57,26 @@ def _present_columns(view: View) -> list[str]:
 def _value_features(view: View, facts: FinancialFacts) -> dict[str, Numbers]:
     if not view.has("market_values"):
         return {}
-    grid = MonthGrid(view, "market_values")
+    grid = MonthGrid(view, "market_values", years=HISTORY_YEARS)
     values = grid.last("market_value")
-    value, before = grid.level(values), grid.level(values, YEAR)
+    yearly = np.stack([grid.level(values, YEAR * back) for back in range(HISTORY_YEARS + 1)])
+    value, logs = yearly[0], logarithm(yearly)
+    change = logs[:-1] - logs[1:]
+    leverage = ratio(facts.debt_years, facts.debt_years + yearly)
     return {
-        "market_value_log": logarithm(value),
+        "market_value_log": logs[0],
         "market_to_assets": ratio(value, facts.total_assets),
         "market_to_liabilities": ratio(value, facts.total_liabilities),
-        "market_value_change_12m": logarithm(value) - logarithm(before),
+        "market_value_change_12m": change[0],
+        "market_value_change_12m_before": change[1],
+        "market_value_growth_mean_3y": mean_of(change[:3]),
+        "market_value_growth_mean_5y": mean_of(change),
+        "market_value_spread_5y": spread_of(change),
+        "value_to_assets": ratio(value + facts.total_liabilities, facts.total_assets),
+        "market_to_equity": ratio(value, facts.equity),
+        "market_to_revenue": ratio(value, facts.revenue),
+        "enterprise_value_to_ebitda": ratio(value + facts.debt, facts.ebitda),
+        "net_income_to_market": ratio(facts.net_income, value),
+        "debt_to_market_capital": leverage[0],
+        "debt_to_market_capital_vs_5y": leverage[0] - mean_of(leverage),
     }

@@ -23,14 +23,14 @@ DAYS_PER_MONTH = DAYS_PER_YEAR / 12
 class MonthGrid:
     """Records of one monthly table within the months that matter, for every client of a view.
 
-    Row 0 of every grid is the month just ended, row 1 the one before, down to a year plus the months for
-    which a value stays fresh.
+    Row 0 of every grid is the month just ended, row 1 the one before, down to `years` years plus the months
+    for which a value stays fresh.
     """
 
-    def __init__(self, view: View, table: str) -> None:
+    def __init__(self, view: View, table: str, years: int = 1) -> None:
         self.view = view
         self.table = table
-        self.depth = YEAR + view.fresh
+        self.depth = YEAR * years + view.fresh
         owner, ago = view.owner(table), view.months_ago(table)
         self.rows: Counts = np.flatnonzero((owner >= 0) & (ago >= 1) & (ago <= self.depth))
         self.owner: Counts = owner[self.rows]

@@ -84,6 +84,8 @@ class CompetingHazard(HazardPrediction):
         Step of one round, in (0, 1].
     min_rows_leaf : int, default 300
         Fewest person-period rows of a leaf; events are rare, so leaves must be wide.
+    random_splits : bool, default False
+        Whether nodes try one random threshold a feature, see `learn_boosted`.
     random_state : int, default None
         Seed of sampling and bags; None: another one every time.
 
@@ -144,6 +146,7 @@ class CompetingHazard(HazardPrediction):
         max_rounds: int = 1000,
         learning_rate: float = 0.05,
         min_rows_leaf: int = 300,
+        random_splits: bool = False,
         random_state: int | None = None,
     ) -> None:
         self.n_periods = n_periods
@@ -157,6 +160,7 @@ class CompetingHazard(HazardPrediction):
         self.max_rounds = max_rounds
         self.learning_rate = learning_rate
         self.min_rows_leaf = min_rows_leaf
+        self.random_splits = random_splits
         self.random_state = random_state
 
     def fit(
@@ -417,7 +421,9 @@ class CompetingHazard(HazardPrediction):
         if not names:
             return
         table = code_table(X, sample, panel, self.clocks_, self.max_bins)
-        rules = BoostRules(self.n_bags, self.max_rounds, self.learning_rate, self.min_rows_leaf)
+        rules = BoostRules(
+            self.n_bags, self.max_rounds, self.learning_rate, self.min_rows_leaf, self.random_splits
+        )
         seed, starts = int(rng.integers(2**31 - 1)), self._clock.starts()
         if self.form == "card":
             card = learn_card(table, self._learned, names, rules, seed)

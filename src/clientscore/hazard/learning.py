@@ -40,6 +40,7 @@ class BoostRules:
     max_rounds: int
     learning_rate: float
     min_rows_leaf: int
+    random_splits: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,6 +164,7 @@ def _learn_cause(table: Table, code: int, rules: BoostRules, seed: int) -> Addit
         max_rounds=rules.max_rounds,
         learning_rate=rules.learning_rate,
         min_rows_leaf=rules.min_rows_leaf,
+        random_splits=rules.random_splits,
         random_state=seed,
     )
     step = max(len(codes) // _TRIM_ROWS, 1)

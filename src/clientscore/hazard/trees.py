@@ -188,6 +188,7 @@ def _grow(
         "num_threads": 1,
         "force_col_wise": True,
         "deterministic": True,
+        "extra_trees": rules.random_splits,
         "seed": int(rng.integers(2**31 - 1)),
         "verbosity": -1,
     }

@@ -3,6 +3,7 @@
 ==============  ====================================================================================
 ``forecaster``  the estimator; ``answers`` holds what it answers beside the forecast
 ``amount``      the amount given need, as a card or as ``trees``; ``challenge`` compares them
+``chance``      whether and when, as a card or as ``trees``, compared too
 ``conformal``   which amounts calibrate intervals, and for whom: ``groups``
 ``coverage``    do intervals hold what they promise: a report, and an update in production
 ``portfolio``   the total, with an interval
@@ -15,6 +16,7 @@
 from __future__ import annotations
 
 from .challenge import AmountChallenge
+from .chance import ChanceChallenge
 from .checks import censor_elsewhere
 from .coverage import AdaptiveCoverage, coverage_report
 from .forecaster import FinancingNeedForecaster
@@ -35,6 +37,7 @@ __all__ = [
     "PURPOSES",
     "AdaptiveCoverage",
     "AmountChallenge",
+    "ChanceChallenge",
     "Evidence",
     "FinancingNeedForecaster",
     "Gate",

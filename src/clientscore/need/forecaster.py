@@ -15,6 +15,7 @@ from clientscore.hazard import CompetingHazard, check_horizons, check_reach, che
 from .amount import AmountModel, AmountSettings
 from .answers import NeedAnswers, largest, likeliest, likeliest_code, purpose_rows, words
 from .challenge import Form
+from .chance import ChanceChallenge, History, fit_chance
 from .checks import CURRENCY, InputRange, amount_rows, check_currency, check_size, events, one_currency
 from .conformal import Window
 from .coverage import AdaptiveCoverage
@@ -64,6 +65,11 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
         only where their squared error of log amounts, on rows that neither form has seen (the latest dates
         after a purge, else out of bag), is lower by 2 % and the interval of the difference lies above 0.
         Both forms are compared in `challenger_report_`; fewer than 300 amounts are left to the card.
+    hazard_form : {"card", "trees", "auto"}, default "card"
+        What the probability is learned by.  "auto": trees only where, on rows that neither form has seen (the
+        latest dates after a purge, else other clients), they gain over the base rate, in log loss, by 1 %
+        more than the card and the interval of the difference lies above 0.  Compared in `hazard_report_`;
+        fewer than 300 needs to judge by are left to the card.
     period : {"month", "quarter", "year"}, default "month"
         Length of a period; columns end in _3m, _2q, _1y.
     lead_periods : int, default 1
@@ -76,6 +82,10 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
         Most boosting rounds of a bag.
     learning_rate : float, default 0.1
         Step of one round, in (0, 1].
+    min_rows_leaf : int, default 300
+        Fewest person-period rows of a leaf of the hazard.
+    random_splits : bool, default False
+        Whether nodes of the hazard try one random threshold a feature: smoother where the signal is weak.
     check_units : bool, default True
         Whether amounts in another unit are an error: against the clients' size in `fit`, against training's
         range in `predict`.
@@ -98,6 +108,10 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
         Form of the amount that was taken, "card" or "trees".
     challenger_report_ : AmountChallenge or None
         What the card of the amount costs against trees; None where ``form="card"``.
+    hazard_form_ : str
+        Form of the probability that was taken, "card" or "trees".
+    hazard_report_ : ChanceChallenge or None
+        What the card of the probability costs against trees; None where ``hazard_form="card"``.
     product_model_ : ProductModel or None
         Shares of the products; None when the target has no product.
     products_ : DataFrame or None
@@ -146,12 +160,15 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
         coverage: float = 0.9,
         interval_groups: str | Sequence[str] = "noise",
         form: Form = "card",
+        hazard_form: Form = "card",
         period: Period = "month",
         lead_periods: int = 1,
         max_rows: int = 50_000,
         n_bags: int = 2,
         max_rounds: int = 400,
         learning_rate: float = 0.1,
+        min_rows_leaf: int = 300,
+        random_splits: bool = False,
         check_units: bool = True,
         random_state: int | None = None,
     ) -> None:
@@ -159,12 +176,15 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
         self.coverage = coverage
         self.interval_groups = interval_groups
         self.form = form
+        self.hazard_form = hazard_form
         self.period = period
         self.lead_periods = lead_periods
         self.max_rows = max_rows
         self.n_bags = n_bags
         self.max_rounds = max_rounds
         self.learning_rate = learning_rate
+        self.min_rows_leaf = min_rows_leaf
+        self.random_splits = random_splits
         self.check_units = check_units
         self.random_state = random_state
 
@@ -208,19 +228,14 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
         amount = target["amount"].to_numpy(np.float64, na_value=np.nan)
         if self.check_units:
             check_size(X.iloc[rows], amount[rows])
-        self.hazard_ = CompetingHazard(
-            n_periods=max(self.horizons),
-            max_rows=self.max_rows,
-            n_bags=self.n_bags,
-            max_rounds=self.max_rounds,
-            learning_rate=self.learning_rate,
-            random_state=self.random_state,
-        ).fit(X, target["duration"], event, groups)
-        check_reach(self.hazard_.reach_, self.horizons)
         clients = client_numbers(X, groups)
+        window = Window(max(self.horizons), self.lead_periods, self.period)
+        history = History(X, target["duration"], event, clients)
+        chance = fit_chance(self.hazard_form, self._hazard_settings(), history, window)
+        self.hazard_, self.hazard_report_ = chance
+        check_reach(self.hazard_.reach_, self.horizons)
         needs = np.flatnonzero(event == NEED)
         encoded = Encoded.of(X.iloc[needs])
-        window = Window(max(self.horizons), self.lead_periods, self.period)
         seed = int(np.random.default_rng(self.random_state).integers(2**31 - 8))
         settings = AmountSettings(self.coverage, self.interval_groups, window, seed, self.form)
         known = encoded.part(np.isin(needs, rows))
@@ -355,6 +370,7 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
             "input_names": self.input_range_.names,
             "input_quantiles": self.input_range_.quantiles,
             "currency": self.currency_,
+            "hazard_report": None if self.hazard_report_ is None else self.hazard_report_.to_dict(),
         }
 
     @classmethod
@@ -373,6 +389,8 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
         names = [str(name) for name in state["input_names"]]
         model.input_range_ = InputRange(names, np.asarray(state["input_quantiles"], dtype=np.float64))
         model.currency_ = state["currency"]
+        report = state.get("hazard_report")
+        model.hazard_report_ = None if report is None else ChanceChallenge.from_dict(report)
         model._describe()
         return model
 
@@ -389,7 +407,14 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
         )
         card = None if model is None else model.card
         self._one_reading = card is not None and card.bins == self.amount_.card.bins
+        self.hazard_form_ = self.hazard_.form
         self.feature_names_in_ = self.hazard_.feature_names_in_
+
+    def _hazard_settings(self) -> dict[str, Any]:
+        """Return the settings of the hazard, but for its form."""
+        names = ("max_rows", "n_bags", "max_rounds", "learning_rate", "min_rows_leaf", "random_splits")
+        chosen = {name: getattr(self, name) for name in (*names, "random_state")}
+        return {"n_periods": max(self.horizons), **chosen}
 
     def _check_parameters(self) -> None:
         check_horizons(self.horizons)
@@ -397,6 +422,7 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
         check_option("period", self.period, Period)
         check_integer("lead_periods", self.lead_periods, low=0)
         check_option("form", self.form, Form)
+        check_option("hazard_form", self.hazard_form, Form)
 
     def _learn_products(
         self,
