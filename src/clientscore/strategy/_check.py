@@ -16,7 +16,7 @@ from ._rules import Column, Columns, ColumnType, DecisionTable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ._parse import Parts
+    from ._parts import Parts
     from ._rules import Choice, Condition
     from ._source import Faults
 

@@ -59,8 +59,8 @@ class Faults:
     def raise_if(self) -> None:
         """Raise one PolicyError with all faults in the order of the file."""
         if self.found:
-            count = len(self.found)
-            texts = [text for _, text in sorted(self.found, key=lambda item: item[0])]
+            texts = [text for _, text in sorted(dict.fromkeys(self.found), key=lambda item: item[0])]
+            count = len(texts)
             raise PolicyError(f"{self.name} has {count} fault{'s' if count > 1 else ''}.", texts)
 
 

@@ -42,6 +42,9 @@ class ValueParameters:
         Capital as a fraction of EAD under "flat".
     hurdle_rate : float, default 0.1
         Return owners ask for on capital, a year.
+    funding_rate : float, default 0.0
+        Yearly cost of funding drawn balances, taken off a known income; 0 where `income_amount` is after
+        funding already, as the default schema has it.
     lending_margin : float, default 0.018
         Yearly margin on drawn balances after funding; used only where `income_amount` is missing.
     deposit_margin : float, default 0.008
@@ -63,6 +66,7 @@ class ValueParameters:
     capital_method: CapitalMethod = "irb"
     capital_ratio: float = 0.08
     hurdle_rate: float = 0.1
+    funding_rate: float = 0.0
     lending_margin: float = 0.018
     deposit_margin: float = 0.008
     cost_income_ratio: float = 0.35
