@@ -103,7 +103,7 @@ def test_missing_is_not_evaluated_and_takes_the_named_default(strategy, client):
     assert plan["service_layer"] == "basic"
     assert plan["rule"].startswith("layer: not evaluated")
     assert "Layer not evaluated: tier missing" in plan["strategy_reason"]
-    plan = strategy.recommend_one(client | {"churn_12m": None})
+    plan = strategy.recommend_one(client | {"churn_12m": None, "churn_cause": None})
     assert plan["actions"] == ""
     assert plan["action_value"] is None
     assert "Some actions not evaluated: churn_12m missing" in plan["strategy_reason"]

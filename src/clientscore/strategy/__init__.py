@@ -9,6 +9,7 @@ from __future__ import annotations
 from ._allocate import Allocation
 from ._check import PolicyReport
 from ._control import control_cells
+from ._diff import PolicyDiff
 from ._policy import ServiceStrategy
 
-__all__ = ["Allocation", "PolicyReport", "ServiceStrategy", "control_cells"]
+__all__ = ["Allocation", "PolicyDiff", "PolicyReport", "ServiceStrategy", "control_cells"]

@@ -214,14 +214,16 @@ def _place_free(
         return np.zeros(len(limit)), 0.0, none, "exact"
     part = part_of(problem, rows, limit)
     prices, bound = find_prices(part)
-    choice, method = fit(part, prices), "prices"
+    choice = fit(part, prices)
+    method: Method = "prices"
     worth = part.value[choice[choice >= 0]].sum()
     if worth < _NEAR * bound and len(rows) > EXACT_ROWS:
         choice = polish(part, prices, choice)
     if len(rows) <= EXACT_ROWS:
         exact = solve_exactly(part)
         if exact is not None:
-            choice, method, bound = exact[0], "exact", min(bound, exact[1])
+            choice, bound = exact[0], min(bound, exact[1])
+            method = "exact"
     return prices, bound, rows[choice[choice >= 0]], method
 
 
@@ -252,7 +254,7 @@ def _records(
     propensity = np.where(must[rows], 1.0, np.where(control, share, 1.0 - share))
     records = table.iloc[rows].assign(
         control=control, allocated=allocated, propensity=propensity,
-        price_paid=np.round(sum(use.paid(prices) for use in problem.uses)[rows], 9), surplus=surplus,
+        price_paid=problem.paid(prices)[rows], surplus=surplus,
     )  # fmt: skip
     return records.sort_values(
         ["allocated", "surplus"], ascending=False, kind="stable", ignore_index=True, na_position="last"

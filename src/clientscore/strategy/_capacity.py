@@ -43,7 +43,7 @@ def read_capacity(candidates: pd.DataFrame, capacity: Any) -> list[Resource]:
     faults: list[str] = [] if capacity else ["capacity must name at least one resource, such as rm_hours."]
     resources = []
     for name, wanted in capacity.items():
-        column = name if name in candidates.columns else COLUMN_OF.get(name, name)
+        column = str(name if name in candidates.columns else COLUMN_OF.get(name, name))
         if column not in candidates.columns:
             hint = did_you_mean(name, [*COLUMN_OF, *map(str, candidates.columns)])
             faults.append(f"capacity {name!r} needs the column {column!r}, which the candidates lack.{hint}")
@@ -109,7 +109,7 @@ def codes_of(resource: Resource, candidates: pd.DataFrame) -> np.ndarray | None:
 
 def weights_of(resource: Resource, candidates: pd.DataFrame) -> np.ndarray:
     """Return the units that each candidate needs, none negative or missing."""
-    weight = candidates[resource.column].to_numpy(dtype="float64")
+    weight: np.ndarray = candidates[resource.column].to_numpy(dtype="float64")
     wrong = np.flatnonzero(~(weight >= 0))
     if len(wrong):
         row = wrong[0]

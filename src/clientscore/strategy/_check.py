@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from clientscore.exceptions import PolicyError
+
 from ._rules import Column, Columns, ColumnType, DecisionTable
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 _MAX_CELLS = 2_000_000
 _OTHER = "(any other)"
+_REFUSED = ("uncovered", "conflict", "unreachable")
 
 
 @dataclass(frozen=True)
@@ -29,8 +32,9 @@ class Finding:
     """One thing that is wrong with a policy, with a client for whom it shows.
 
     `finding` is "uncovered" (a client gets no answer), "conflict" (two rules of equal priority disagree),
-    "unreachable" (a rule that never decides), "unused" (a layer no rule gives) or "not proven" (too many
-    combinations to try).
+    "unreachable" (a rule that never decides), "example" (a test in the policy fails), "unused" (a layer no
+    rule gives), "not proven" (too many combinations to try) or "scale" (costs dwarf what is at stake in a
+    book).
     """
 
     table: str
@@ -53,6 +57,14 @@ class PolicyReport:
         """Whether nothing was found."""
         return not self.findings
 
+    def raise_if(self) -> None:
+        """Raise one PolicyError with all findings, in the order of the file, if there are any."""
+        if self.findings:
+            count = len(self.findings)
+            found = sorted(self.findings, key=lambda one: one.line or 0)
+            texts = [f"line {one.line}: {one.message}" if one.line else one.message for one in found]
+            raise PolicyError(f"The policy has {count} finding{'s' * (count > 1)}.", texts)
+
     def frame(self) -> pd.DataFrame:
         """Return one row a finding."""
         names = list(Finding.__dataclass_fields__)
@@ -68,6 +80,26 @@ class PolicyReport:
             return "<p>The policy is complete; no conflicts, no unreachable rules.</p>"
         items = "".join(f"<li>{html.escape(finding.message)}</li>" for finding in self.findings)
         return f"<p>{len(self.findings)} findings</p><ul>{items}</ul>"
+
+
+def refuse(parts: Parts, faults: Faults) -> None:
+    """Raise one error with all faults of the reading, and of the rules wherever they could be read whole.
+
+    A table is proven only if nothing in it, in the columns or in the tables it reads is at fault.
+    """
+    broken = {str(path[1]) for path in faults.paths if path[0] == "tables" and len(path) > 1}
+    whole = not any(path in (("tables",), ("columns",)) or path[0] == "columns" for path in faults.paths)
+    clean: list[DecisionTable] = []
+    for table in parts.tables if whole else ():
+        needs = {one.name for one in parts.tables if one is not table and set(one.outputs) & set(table.reads)}
+        if table.name in broken or not needs <= {one.name for one in clean}:
+            broken.add(table.name)
+            continue
+        for finding in _Checker(parts, faults, table, clean).findings():
+            if finding.finding in _REFUSED:
+                faults.add_text(finding.line, finding.message)
+        clean.append(table)
+    faults.raise_if()
 
 
 def check_policy(parts: Parts, faults: Faults) -> PolicyReport:
@@ -135,7 +167,11 @@ class _Checker:
                 continue
             cells = np.flatnonzero(true[position])
             if not len(cells):
-                yield self._finding("unreachable", "never decides: its conditions cannot hold.", rule.name)
+                yield self._finding(
+                    "unreachable",
+                    "never decides: its conditions cannot hold. Correct or remove it.",
+                    rule.name,
+                )
                 continue
             cell = int(cells[0])
             winner = int(choice.row[cell])

@@ -99,6 +99,9 @@ _NAMES_ZH = {
     "churn_cause": "流失类型",
     "exposure_amount": "敞口",
     "contacts_30d": "30天联系次数",
+    "sector_limit_used_ratio": "行业限额使用率",
+    "group_limit_used_ratio": "集团限额使用率",
+    "suitability_valid": "适当性评估有效",
 }
 
 

@@ -51,9 +51,11 @@ def read_settings(read: Reader, document: Mapping[str, Any]) -> dict[str, float]
 def moved(state: Mapping[str, Any]) -> dict[str, Any]:
     """Return an older policy with its figures of value under `value`, where they stand now."""
     document, settings = dict(state), state.get("settings")
-    old = {key: settings[key] for key in MOVED if key in settings} if isinstance(settings, dict) else {}
+    if not isinstance(settings, dict):
+        return document
+    old = {key: settings[key] for key in MOVED if key in settings}
     if old and "value" not in document:
-        document["settings"] = {key: one for key, one in dict(settings).items() if key not in MOVED}
+        document["settings"] = {key: one for key, one in settings.items() if key not in MOVED}
         document["value"] = old
     return document
 

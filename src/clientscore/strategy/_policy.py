@@ -17,12 +17,14 @@ from clientscore.exceptions import PolicyError
 from ._allocate import Allocation, allocate
 from ._candidates import list_candidates, stated_capacity
 from ._capacity import groups_of
-from ._check import PolicyReport, check_policy
+from ._check import PolicyReport, check_policy, refuse
 from ._control import control_cells
+from ._diff import PolicyDiff, compare
+from ._examples import doubt_units, run_examples
 from ._explain import Language
 from ._extras import moved
 from ._parse import parse
-from ._recommend import OUTPUT_COLUMNS, plan, reads_of
+from ._recommend import OUTPUT_COLUMNS, decided_frame, plan, reads_of
 from ._rules import encode_frame, encode_one
 from ._source import Faults, read_toml
 
@@ -109,8 +111,18 @@ class ServiceStrategy:
         return resources.files(__package__).joinpath("default_policy.toml").read_text(encoding="utf-8")
 
     @classmethod
-    def from_text(cls, text: str, name: str = "policy") -> ServiceStrategy:
-        """Read a policy from TOML text; `name` stands in messages.
+    def from_text(cls, text: str, name: str = "policy", *, strict: bool = False) -> ServiceStrategy:
+        """Read a policy from TOML text.
+
+        Parameters
+        ----------
+        text : str
+            The policy.
+        name : str, default "policy"
+            What it is called in messages.
+        strict : bool, default False
+            Whether gaps, overlapping rules and rules that never decide are faults too; else they are left
+            to `check`.
 
         Raises
         ------
@@ -118,11 +130,21 @@ class ServiceStrategy:
             The text is not TOML, or the policy has faults; all are listed with their lines.
         """
         document, faults = read_toml(text, name)
+        if strict:
+            refuse(parse(document, faults), faults)
         return cls(document, _lines=faults)
 
     @classmethod
-    def from_toml(cls, path: str | os.PathLike[str]) -> ServiceStrategy:
-        """Read a policy from a TOML file.
+    def from_toml(cls, path: str | os.PathLike[str], *, strict: bool = True) -> ServiceStrategy:
+        """Read a policy from a TOML file, to be put to work.
+
+        Parameters
+        ----------
+        path : str or path
+            The file.
+        strict : bool, default True
+            Whether gaps, overlapping rules and rules that never decide are faults too; with False a draft
+            can be read and looked at with `check`.
 
         Raises
         ------
@@ -136,7 +158,7 @@ class ServiceStrategy:
             raise PolicyError(f"{path} cannot be opened ({error.strerror}). Check the path.") from error
         except UnicodeDecodeError as error:
             raise PolicyError(f"{path} must be a text file in UTF-8; {error}.") from error
-        return cls.from_text(text, name=Path(path).name)
+        return cls.from_text(text, name=Path(path).name, strict=strict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the policy as plain data."""
@@ -183,9 +205,73 @@ class ServiceStrategy:
         """Columns that `recommend` reads where present."""
         return tuple(self._types)
 
-    def check(self) -> PolicyReport:
-        """Prove completeness, find conflicts and unreachable rules; each finding has a counter-example."""
-        return check_policy(self._parts, self._lines)
+    def check(self, frame: pd.DataFrame | None = None) -> PolicyReport:
+        """Prove completeness, find conflicts and unreachable rules, run the examples of the policy.
+
+        Parameters
+        ----------
+        frame : DataFrame, default None
+            A book as in `recommend`; with it, amounts in another unit than the book's are found too.
+
+        Returns
+        -------
+        PolicyReport
+            `.frame()`, one row a finding with a counter-example; `.ok`; `.raise_if()`.
+        """
+        findings = [*check_policy(self._parts, self._lines).findings]
+        findings += run_examples(self._parts, self._types, self._lines)
+        if frame is not None:
+            check_columns(frame.columns, ("tier", "watch"), subject="check")
+            findings += doubt_units(self._parts, self._types, frame)
+        return PolicyReport(tuple(findings))
+
+    def decide(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Ask the decision tables alone: their outputs and rules, no products, actions or texts.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            As in `recommend`; `tier` and `watch` may be absent.
+
+        Returns
+        -------
+        DataFrame
+            On `frame`'s index: the outputs of the tables, and for each table `<table>_rule`, a category
+            ("otherwise" and "not evaluated" included).
+        """
+        pieces = [
+            decided_frame(self._parts, encode_frame(part, self._types), part.index)
+            for start in range(0, max(len(frame), 1), _CHUNK)
+            for part in [frame.iloc[start : start + _CHUNK]]
+        ]
+        return pieces[0] if len(pieces) == 1 else pd.concat(pieces)
+
+    def diff(self, new: ServiceStrategy, frame: pd.DataFrame) -> PolicyDiff:
+        """Compare this policy with a new one on a book: which clients change, in what, and why.
+
+        Parameters
+        ----------
+        new : ServiceStrategy
+            The policy to come.
+        frame : DataFrame
+            The book as in `recommend`.
+
+        Returns
+        -------
+        PolicyDiff
+            `.frame()`, one row a client and changed output; `.summary()`.
+
+        Examples
+        --------
+        >>> old = ServiceStrategy.default()
+        >>> document = old.to_dict()
+        >>> document["tables"]["layer"]["rules"][5]["then"] = {"service_layer": "basic"}
+        >>> book = pd.DataFrame({"tier": ["B"], "watch": [False]}, index=pd.Index(["C1"], name="client_id"))
+        >>> change = old.diff(ServiceStrategy(document), book).frame().iloc[0]
+        >>> change["before"], change["after"], change["why"]
+        ('value_added', 'basic', "rule 'core client' gives another answer")
+        """
+        return compare((self._parts, self._types), (new._parts, new._types), frame)
 
     def recommend(self, frame: pd.DataFrame, *, as_of: Any = None, lang: Language = "en") -> pd.DataFrame:
         """Give each client its service plan.

@@ -57,10 +57,15 @@ class Problem:
 
     def reduced(self, prices: np.ndarray) -> np.ndarray:
         """Value left after paying the prices."""
-        left = self.value.copy()
-        for use in self.uses:
-            left -= use.paid(prices)
+        left: np.ndarray = self.value - self.paid(prices)
         return left
+
+    def paid(self, prices: np.ndarray) -> np.ndarray:
+        """Return what each candidate pays for all resources."""
+        total = np.zeros(len(self.value))
+        for use in self.uses:
+            total += use.paid(prices)
+        return total
 
     def best(self, surplus: np.ndarray) -> np.ndarray:
         """Row of each slot's best action by `surplus`, -1 where none is above zero or the client is full."""
@@ -139,7 +144,8 @@ def make_problem(
     most: int,
 ) -> Problem:
     """Build the problem from sorted candidates."""
-    uses, limits = [], []
+    uses: list[Use] = []
+    limits: list[float] = []
     for resource in resources:
         weight, code = weights_of(resource, candidates), codes_of(resource, candidates)
         uses.append(Use(weight, len(limits), len(resource.limits), code))

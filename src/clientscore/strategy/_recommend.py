@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from ._actions import VALUED_BY, stake
 from ._explain import WORDS, Language, action_texts, missing_texts, rule_texts
@@ -43,11 +44,19 @@ def reads_of(parts: Parts) -> set[str]:
     return ({c.column for c in conditions} - outputs) | set(PLANNED_BY) | set(VALUED_BY)
 
 
-def plan(parts: Parts, columns: Columns, as_of: np.ndarray, lang: Language) -> dict[str, Any]:
-    """Return the plan, one list or array per output column."""
+def plan(
+    parts: Parts,
+    columns: Columns,
+    as_of: np.ndarray,
+    lang: Language,
+    keep: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return the plan, one list or array per output column; `keep` takes columns and choices on the way."""
     n = len(as_of)
     columns = dict(columns)
     choices = decide(parts, columns, n)
+    if keep is not None:
+        keep.update(columns=columns, choices=choices)
     gate = open_gates(parts, columns, n)
     products, state = offer_products(parts, columns, gate, n)
     picked = pick_actions(parts, columns, gate, n)
@@ -81,6 +90,20 @@ def decide(parts: Parts, columns: Columns, n: int) -> list[tuple[DecisionTable, 
             columns[output] = table.output(output, choice, kind)
         choices.append((table, choice))
     return choices
+
+
+def decided_frame(parts: Parts, columns: Columns, index: pd.Index) -> pd.DataFrame:
+    """Return what the tables decide, words and rules as categories."""
+    found: dict[str, Any] = {}
+    for table, choice in decide(parts, columns, len(index)):
+        for output in table.outputs:
+            column = columns[output]
+            found[output] = column.values
+            if column.kind == "text":
+                found[output] = pd.Categorical.from_codes(column.values, list(column.words))
+        names = [*(rule.name for rule in table.rules), "otherwise", "not evaluated"]
+        found[f"{table.name}_rule"] = pd.Categorical.from_codes(choice.row, names)
+    return pd.DataFrame(found, index=index)
 
 
 def _rule_names(choices: list[tuple[DecisionTable, Choice]]) -> list[str]:

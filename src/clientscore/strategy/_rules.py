@@ -64,6 +64,9 @@ COLUMNS: dict[str, ColumnType] = {
     "kyc_valid": _FLAG,
     "wants_reports": _FLAG,
     "contacts_30d": ColumnType("number", low=0.0),
+    "sector_limit_used_ratio": ColumnType("number", low=0.0, unit="share"),
+    "group_limit_used_ratio": ColumnType("number", low=0.0, unit="share"),
+    "suitability_valid": _FLAG,
 }
 
 

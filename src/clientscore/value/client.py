@@ -254,7 +254,8 @@ def _income(column: dict[str, Floats], parameters: ValueParameters) -> tuple[NDA
     known = ~np.isnan(drawn) | ~np.isnan(balance)
     kind, found = np.where(known, _BALANCES, kind), np.where(known, margin, found)
     known = ~np.isnan(income)
-    return np.where(known, _INCOME, kind), np.where(known, income, found)
+    after_funding = income - parameters.funding_rate * _filled(drawn, 0.0)
+    return np.where(known, _INCOME, kind), np.where(known, after_funding, found)
 
 
 def _capital(pd_column: Floats, exposure: Floats, parameters: ValueParameters) -> Floats:
