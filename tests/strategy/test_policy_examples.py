@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from clientscore.exceptions import PolicyError
@@ -60,7 +61,7 @@ name = "reports of a strategic partner"
     text = text_with(
         ("[policy]", "[polciy]"),
         ("hours = 3.0", "huors = 3.0"),
-        ('when = { tier = "A", watch = true }', 'when = { teir = "A", watch = true }'),
+        ('when = { service_layer = "basic" }', 'when = { service_layre = "basic" }'),
         ('[[tables.reports.rules]]\nname = "reports of a strategic partner"\n', rule),
         ("payroll = {", 'payrol = { text = "x", purposes = [] }\npayroll = {'),
         ("per_manager = 40.0 ", "per_manager = -40.0 "),
@@ -71,7 +72,7 @@ name = "reports of a strategic partner"
         ServiceStrategy.from_toml(path)
     faults = error.value.faults
     expected = (
-        "Did you mean 'policy'", "Did you mean 'hours'", "Did you mean 'tier'", "'never' never decides",
+        "Did you mean 'policy'", "Did you mean 'hours'", "Did you mean 'service_layer'", "'never' never decides",
         "payrol is offered to no industry", "must be a number of at least 0; got -40.0",
     )  # fmt: skip
     for words in expected:
@@ -96,7 +97,7 @@ def test_overlapping_rules_and_gaps_are_refused_where_asked(tmp_path):
     assert any(fault.startswith("line ") for fault in error.value.faults)
     path = tmp_path / "bank.toml"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(PolicyError, match="at equal priority. Give one of them priority"):
+    with pytest.raises(PolicyError, match=r"at equal priority\. Give one of them priority"):
         ServiceStrategy.from_toml(path)
     assert ServiceStrategy.from_toml(path, strict=False).check().frame().equals(draft.check().frame())
     ServiceStrategy.default().check().raise_if()
@@ -133,7 +134,7 @@ def test_the_policy_is_the_one_source_of_figures(client):
     assert strategy.value_parameters() == ValueParameters(lgd=0.6, win_rate=0.5)
     assert ServiceStrategy.default().value_parameters() == ValueParameters()
     growth = client | {"need_probability_12m": 0.6, "need_amount_expected": 3e6}
-    frame = strategy.candidates(__import__("pandas").DataFrame([growth | {"client_id": "C1"}]))
+    frame = strategy.candidates(pd.DataFrame([growth | {"client_id": "C1"}]))
     proposal = frame.set_index("action").loc["financing_proposal"]
     assert proposal["expected_loss_change"] == pytest.approx(0.1 * 3e6 * 0.01 * 0.6 * 2.5)
     assert proposal["new_lending"] == pytest.approx(0.1 * 3e6)
@@ -152,8 +153,6 @@ def test_older_states_go_on_being_read():
 
 
 def test_funding_is_taken_off_a_known_income():
-    import pandas as pd
-
     book = pd.DataFrame(
         {"pd": [0.0, 0.0], "income_amount": [100.0, np.nan], "drawn_amount": [1000.0, 1000.0]}
     )
