@@ -81,7 +81,7 @@ FIRST = '[[tables.layer.rules]]\nname = "top client on watch"'
             "rule 'ordinary client' gives another answer",
         ),
         (
-            ('when = { tier = "A", watch = false }', 'when = { tier = "A", watch = false, pd = { "<" = 1 } }'),
+            ('when = { tier = "A", watch = false }', 'when = { tier = "A", watch = false, pd = 0.1 }'),
             {"tier": "A", "watch": False},
             "rule 'top client' is not evaluated",
         ),

@@ -72,7 +72,8 @@ name = "reports of a strategic partner"
         ServiceStrategy.from_toml(path)
     faults = error.value.faults
     expected = (
-        "Did you mean 'policy'", "Did you mean 'hours'", "Did you mean 'service_layer'", "'never' never decides",
+        "Did you mean 'policy'", "Did you mean 'hours'", "Did you mean 'service_layer'",
+        "'never', never decides",
         "payrol is offered to no industry", "must be a number of at least 0; got -40.0",
     )  # fmt: skip
     for words in expected:

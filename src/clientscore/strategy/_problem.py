@@ -75,10 +75,9 @@ class Problem:
         top = np.maximum.reduceat(surplus, self.start)
         rows = np.flatnonzero((surplus == top[self.slot]) & (surplus > 0))
         choice[self.slot[rows[::-1]]] = rows[::-1]
-        if len(self.start) > 1 and (self.owner[1:] == self.owner[:-1]).any():
-            busy = np.flatnonzero(choice >= 0)
-            order = busy[np.lexsort((-top[busy], self.owner[busy]))]
-            choice[order[_rank_within(self.owner[order]) >= self.most]] = -1
+        first = np.flatnonzero(np.r_[True, self.owner[1:] != self.owner[:-1]])
+        if len(first) < len(self.start):
+            choice[~_largest(np.where(choice >= 0, top, -np.inf), first, self.most)] = -1
         return choice
 
     def used(self, rows: np.ndarray) -> np.ndarray:
@@ -110,12 +109,18 @@ class Problem:
         return result
 
 
-def _rank_within(sorted_groups: np.ndarray) -> np.ndarray:
-    """Position of each element within its run of equal groups."""
-    first = np.r_[True, sorted_groups[1:] != sorted_groups[:-1]] if len(sorted_groups) else np.empty(0, bool)
-    places = np.arange(len(sorted_groups))
-    result: np.ndarray = places - np.maximum.accumulate(np.where(first, places, 0))
-    return result
+def _largest(values: np.ndarray, first: np.ndarray, most: int) -> np.ndarray:
+    """Return the `most` largest finite values of each run that begins at `first`."""
+    left, kept = values.copy(), np.zeros(len(values), dtype=bool)
+    run = np.repeat(np.arange(len(first)), np.diff(np.r_[first, len(values)]))
+    for _ in range(most):
+        top = np.maximum.reduceat(left, first)
+        hits = np.flatnonzero((left == top[run]) & np.isfinite(left))
+        if not len(hits):
+            break
+        hits = hits[np.r_[True, run[hits][1:] != run[hits][:-1]]]
+        kept[hits], left[hits] = True, -np.inf
+    return kept
 
 
 def sort_slots(
