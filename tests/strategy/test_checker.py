@@ -70,10 +70,10 @@ def test_many_columns_are_no_obstacle():
     assert found["finding"].tolist() == ["uncovered"]
     document["tables"]["layer"]["otherwise"] = {"service_layer": "deep_cooperation"}
     document["tables"]["layer"]["rules"] += [
-        {"name": "late", "when": {"pd": 0.1}, "then": {"service_layer": "basic"}}
+        {"name": "late", "when": {"pd": {"==": 0.7, "missing": False}}, "then": {"service_layer": "basic"}}
     ]
     late = ServiceStrategy(document).check().frame().query("table == 'layer'")
-    assert late["finding"].tolist() == []  # pd = 0.1 reaches it where every other value is high or missing
-    document["tables"]["layer"]["rules"][-1]["when"] = {"pd": 0.05}
+    assert late["finding"].tolist() == []  # pd = 0.7 reaches it where every other value is high or missing
+    document["tables"]["layer"]["rules"][-1]["when"] = {"pd": {"==": 0.05, "missing": False}}
     late = ServiceStrategy(document).check().frame().query("table == 'layer'")
     assert late[["finding", "rule"]].values.tolist() == [["unreachable", "late"]]

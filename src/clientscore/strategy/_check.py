@@ -126,7 +126,8 @@ class _Checker:
         except TooManyStatesError:
             text = "tells too many kinds of clients apart to try them all: split it into two tables."
             return [self._finding("not proven", text)]
-        return [*self._uncovered(kinds), *self._unreachable(kinds), *self._conflicts(kinds)]
+        found = [*self._uncovered(kinds), *self._conflicts(kinds)]
+        return [*found, *self._unreachable(kinds)]  # last: its questions forget the kinds
 
     def _uncovered(self, kinds: list[Kind]) -> Iterable[Finding]:
         count = len(self.table.rules)
@@ -145,7 +146,7 @@ class _Checker:
         for position, rule in enumerate(self.table.rules):
             if position in deciding:
                 continue
-            holding = next((kind for kind in kinds if kind.true >> position & 1), None)
+            holding = next(iter(self.space.kinds(only=position)), None)
             if holding is None:
                 text = "never decides: its conditions cannot hold. Correct or remove it."
                 yield self._finding("unreachable", text, rule.name)

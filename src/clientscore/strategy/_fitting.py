@@ -16,6 +16,7 @@ EXACT_ROWS = 3_000
 _NODES = 2_000
 _TRIES = 12
 _SPREAD = 0.03
+_MOST_TRIED = 4_000
 _ROUNDS = 50
 
 
@@ -81,7 +82,7 @@ def _fill(problem: Problem, choice: np.ndarray, surplus: np.ndarray) -> np.ndarr
         if not len(rows):
             break
         change = surplus[rows] - np.where(busy[rows], surplus[current[rows]], 0.0)
-        order = np.argsort(-change, kind="stable")
+        order = np.argsort(-change, kind="stable")[:_MOST_TRIED]  # what is left is little
         _take(problem, choice, room, taken, rows[order], extra[order], places[rows[order]])
     return choice
 

@@ -2,8 +2,9 @@
 
 Values of a column are put in cells that no condition tells apart. Columns are then taken one after the other;
 what is kept of a client on the way is only which rules are still possible and which of them cannot be
-evaluated, so that combinations which no rule tells apart from there on are one. The number of such states is
-small where the number of combinations is astronomic.
+evaluated, so that combinations which no rule tells apart from there on are one. A rule that holds for certain
+ends the question for all behind it. The number of such states is small where the number of combinations is
+astronomic.
 """
 
 from __future__ import annotations
@@ -42,7 +43,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Kind:
-    """Clients that the table treats alike: how many combinations, what decides, which rules hold."""
+    """Clients that the table treats alike: how many combinations, what decides, which rules hold.
+
+    Rules behind one that holds are not looked at, unless their priority is the same.
+    """
 
     state: State
     count: int
@@ -77,6 +81,8 @@ class Space:
             id(step): [one for one, _ in self.rules].index(step) if step.rules else 0
             for step in [*self.chain, table]
         }
+        self.bits = [self._bits(step) for step in [*self.chain, table]]
+        self.behind = [self._behind(position) for position in range(len(self.rules))]
         self.tests: dict[str, list[Condition]] = {}
         for _, rule in self.rules:
             for condition in rule.conditions:
@@ -84,8 +90,8 @@ class Space:
         self.steps: list[Step] = []
         self.layers: list[dict[State, tuple[int, State | None, int]]] = []
 
-    def kinds(self) -> list[Kind]:
-        """Return every kind of client.
+    def kinds(self, only: int | None = None) -> list[Kind]:
+        """Return every kind of client; with `only`, of those for whom this rule of the table holds.
 
         Raises
         ------
@@ -93,6 +99,9 @@ class Space:
         """
         start = ((1 << len(self.rules)) - 1, 0)
         self.layers, self.steps = [{start: (1, None, -1)}], []
+        self.known: set[str] = set()
+        self.complete = 0
+        self.must = 0 if only is None else 1 << (self.offset[id(self.table)] + only)
         done: set[str] = set()
         for table in [*self.chain, self.table]:
             for name in table.reads:
@@ -111,7 +120,8 @@ class Space:
 
     def example(self, kind: Kind) -> dict[str, tuple[Column, int]]:
         """Return one client of a kind: for each column the column and the place of its value."""
-        state, client = kind.state, {}
+        state = kind.state
+        client: dict[str, tuple[Column, int]] = {}
         for step, layer in zip(reversed(self.steps), reversed(self.layers[1:]), strict=True):
             _, parent, cell = layer[state]
             client |= {name: (step.columns[name], step.row[cell]) for name in step.names}
@@ -120,11 +130,16 @@ class Space:
 
     def _advance(self, step: Step) -> None:
         """Take one column for all states."""
-        cells = list(enumerate(zip(step.false, step.unknown, step.count, strict=True)))
+        cells = [
+            (cell, masks)
+            for cell, masks in enumerate(zip(step.false, step.unknown, step.count, strict=True))
+            if not (masks[0] | masks[1]) & self.must
+        ]
+        self.complete |= self._completed_by(step)
         layer: dict[State, tuple[int, State | None, int]] = {}
         for state, (count, _, _) in self.layers[-1].items():
             for cell, (false, unknown, many) in cells:
-                alive = state[0] & ~false
+                alive = self._ended(state[0] & ~false, state[1] | unknown)
                 key = (alive, (state[1] | unknown) & alive)
                 known = layer.get(key)
                 layer[key] = (
@@ -145,15 +160,38 @@ class Space:
             columns[name] = table.output(name, choice, kind)
         false, unknown = self._masks(columns, len(rows))
         bits = self._bits(table)
+        step = Step(table.outputs, columns, false, unknown, [1] * len(rows), rows.tolist())
+        self.complete |= self._completed_by(step)
         layer: dict[State, tuple[int, State | None, int]] = {}
         for state, (count, _, _) in self.layers[-1].items():
             row, _ = self._row(table, state)
-            alive = state[0] & ~false[row] & ~bits
+            if (false[row] | unknown[row]) & self.must:
+                continue
+            alive = self._ended(state[0] & ~false[row] & ~bits, state[1] | unknown[row])
             key = (alive, (state[1] | unknown[row]) & alive)
             known = layer.get(key)
             layer[key] = (count, state, row) if known is None else (known[0] + count, *known[1:])
-        self.steps.append(Step(table.outputs, columns, false, unknown, [1] * len(rows), rows.tolist()))
+        self.steps.append(step)
         self.layers.append(layer)
+
+    def _completed_by(self, step: Step) -> int:
+        """Return the rules all of whose columns are known after a step."""
+        self.known |= set(step.names)
+        done = 0
+        for bit, (_, rule) in enumerate(self.rules):
+            done |= ({one.column for one in rule.conditions} <= self.known) << bit
+        return done
+
+    def _ended(self, alive: int, unknown: int) -> int:
+        """Drop the rules behind the first that holds for certain, in each table."""
+        certain = alive & ~unknown & self.complete
+        if not certain:
+            return alive
+        for bits in self.bits:
+            first = certain & bits
+            if first:
+                alive &= ~self.behind[(first & -first).bit_length() - 1]
+        return alive
 
     def _column_step(self, name: str) -> Step:
         """Return the cells of one column, those that no rule tells apart joined."""
@@ -180,6 +218,15 @@ class Space:
                 for place in np.flatnonzero(open_).tolist():
                     unknown[place] |= 1 << bit
         return false, unknown
+
+    def _behind(self, position: int) -> int:
+        """Return the rules of one table that come behind a rule, those of its priority apart."""
+        table, rule = self.rules[position]
+        return sum(
+            1 << other
+            for other in range(position + 1, len(self.rules))
+            if self.rules[other][0] is table and self.rules[other][1].priority != rule.priority
+        )
 
     def _bits(self, table: DecisionTable) -> int:
         return ((1 << len(table.rules)) - 1) << self.offset[id(table)]
