@@ -115,7 +115,7 @@ def by_capacity(
         low, high = (low, middle) if fits else (middle + 1, high)
     cuts = np.nextafter(prices[low], np.inf) * steps
     if prices[low] == 0:
-        cuts = np.maximum(cuts, np.finfo(float).tiny * np.arange(len(cuts), 0, -1))
+        cuts = np.maximum(cuts, 1e-6 * np.arange(len(cuts), 0, -1))
     return dict(zip(tiers, map(float, _lowered(score, gate, cuts, coverage)), strict=False))
 
 
