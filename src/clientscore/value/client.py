@@ -12,7 +12,7 @@ from clientscore._checks import check_columns, check_interval, check_option, did
 from clientscore._frames import number_of, numbers_of
 from clientscore.exceptions import InvalidParameterError
 
-from .formulas import economic_capital, expected_loss, expected_need_value, exposure_at_default
+from .formulas import economic_capital, expected_loss, expected_need_value, exposure_at_default, raroc
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -141,7 +141,8 @@ def client_value(frame: pd.DataFrame, parameters: ValueParameters | None = None)
     -------
     DataFrame
         On `frame`'s index: `value`, its parts `value_income`, `value_cost`, `value_expected_loss`,
-        `value_capital_charge`, `value_need` (currency units a year), and `value_basis`: "income"; "balances"
+        `value_capital_charge`, `value_need` and `value_eva` (value before the need; currency units a year),
+        `value_raroc` (a fraction a year, missing without capital), and `value_basis`: "income"; "balances"
         where income is missing and margins stand in for it; "need" for a prospect with no business yet;
         "not evaluated: <column> missing" where the value is missing. A part that cannot be computed is
         named after the basis ("income; need not evaluated").
@@ -211,7 +212,8 @@ def _value(column: dict[str, Floats], parameters: ValueParameters) -> dict[str, 
         kind, income = _income(column, parameters)
         cost = _filled(column["cost_amount"], parameters.cost_income_ratio * income)
         loss = expected_loss(column["pd"], parameters.lgd, exposure)
-        charge = parameters.hurdle_rate * _capital(column["pd"], exposure, parameters)
+        capital = _capital(column["pd"], exposure, parameters)
+        charge = parameters.hurdle_rate * capital
         need = expected_need_value(
             column["need_amount_expected"],
             column["pd"],
@@ -227,6 +229,8 @@ def _value(column: dict[str, Floats], parameters: ValueParameters) -> dict[str, 
         "value_expected_loss": loss,
         "value_capital_charge": charge,
         "value_need": need,
+        "value_eva": income - cost - loss - charge,
+        "value_raroc": raroc(income, cost, loss, capital),
         "value_basis": _basis(kind, column, need),
     }
 
