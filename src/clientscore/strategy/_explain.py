@@ -82,6 +82,16 @@ WORDS: dict[str, dict[str, str]] = {
 
 _NAMES_ZH = {
     "tier": "分层",
+    "tier_previous": "上期分层",
+    "grade": "评级",
+    "points": "评分",
+    "churn_3m": "3个月流失概率",
+    "churn_6m": "6个月流失概率",
+    "churn_driver_1": "首要流失因素",
+    "need_probability_3m": "3个月融资概率",
+    "need_probability_6m": "6个月融资概率",
+    "need_product": "预期产品",
+    "size_amount": "客户规模金额",
     "watch": "关注名单",
     "segment": "客户规模",
     "industry": "行业",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from clientscore._checks import check_interval, did_you_mean
 from clientscore.exceptions import InvalidParameterError
@@ -13,11 +13,8 @@ from clientscore.exceptions import InvalidParameterError
 from .inputs import SIGNAL_SIDES
 from .matrix import TierMatrix
 
-if TYPE_CHECKING:
-    from .policy import TierPolicy
 
-
-def faults_of(policy: TierPolicy) -> list[str]:
+def faults_of(policy: Any) -> list[str]:
     """List every way in which the parameters contradict the rules."""
     faults = [
         f"{name} must map tiers to numbers, such as {{'A': 1.0}}; got {getattr(policy, name)!r}."

@@ -31,9 +31,9 @@ class TierMatrix:
     row_edges, column_edges : sequence of float, default (300_000.0, 2_000_000.0) and (100_000.0, 500_000.0)
         Edges of the bands from worst to best: amounts rise, PD falls. A client that reaches an edge is in
         the better band.
-    cells : sequence of sequence of str
+    cells : sequence of sequence of str, default (("C", "C", "B"), ("C", "B", "A"), ("B", "A", "A"))
         Tier of each row band (worst first) and column band (worst first). Better bands must not give a worse
-        tier. Default: C C B / C B A / B A A.
+        tier.
 
     Raises
     ------
