@@ -304,3 +304,43 @@ def test_bad_input_is_named():
 def test_a_capacity_of_another_kind_is_named(capacity):
     with pytest.raises(InvalidParameterError, match="capacity must map resources to amounts, such as"):
         allocate(problem(3), capacity)
+
+
+def test_the_record_names_its_policy(strategy, book):
+    result = strategy.allocate(book.head(50), {"rm_hours": 40})
+    assert result.policy_id == strategy.policy_id == ServiceStrategy.from_dict(strategy.to_dict()).policy_id
+    assert result.policy_id.startswith("corporate bank, default 1 ")
+    assert result.to_dict()["policy_id"] == result.policy_id
+    document = strategy.to_dict()
+    document["settings"]["hour_cost_amount"] = 401.0
+    assert ServiceStrategy(document).policy_id != strategy.policy_id
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    seed=st.integers(0, 10_000), hours=st.integers(0, 120), most=st.integers(0, 3),
+    share=st.sampled_from([0.0, 0.2, 1.0]), one=st.booleans(),
+)  # fmt: skip
+def test_what_holds_for_every_allocation(seed, hours, most, share, one):
+    candidates = grouped(30, seed=seed)
+    rng = np.random.default_rng(seed)
+    candidates["kind"] = rng.choice(["growth", "retention"], len(candidates))
+    candidates["required"] = rng.random(len(candidates)) < 0.03
+    candidates.loc[rng.random(len(candidates)) < 0.05, "value"] = np.nan
+    capacity = {"rm_hours": {"team": {"north": hours, "south": 20, "east": 30}}, "budget": 20_000}
+    result = allocate(
+        candidates, capacity, max_actions=most, one_per_kind=one, control_share=share, control_salt="s"
+    )
+    frame, done = result.frame(), result.chosen
+    assert all(result.used[name] <= limit + 1e-6 for name, limit in result.capacity.items())
+    assert result.value <= result.bound + 1e-6
+    free = done[~done["required"]]
+    assert free.groupby("client_id").size().max() <= most or free.empty
+    assert not (one and free.duplicated(["client_id", "kind"]).any())
+    assert (free["value"] > 0).all()
+    assert not frame.duplicated(["client_id", "action"]).any()
+    assert frame["required"].sum() == candidates["required"].sum()
+    assert not (frame["control"] & (frame["allocated"] | frame["required"])).any()
+    assert frame.loc[frame["required"], "propensity"].eq(1.0).all()
+    if share == 1.0:
+        assert free.empty

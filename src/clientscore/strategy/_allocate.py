@@ -50,6 +50,8 @@ class Allocation:
         "exact" where branch and bound has proven the optimum, "prices" for prices with repair.
     control_share : float
         Share of clients in control cells.
+    policy_id : str
+        The policy behind the candidates (`ServiceStrategy.policy_id`), empty where there is none.
     """
 
     records: pd.DataFrame
@@ -60,6 +62,7 @@ class Allocation:
     bound: float
     method: Method = "prices"
     control_share: float = 0.0
+    policy_id: str = ""
     _resources: tuple[tuple[str, str | None, str], ...] = field(default=(), repr=False, compare=False)
 
     @property
@@ -95,7 +98,7 @@ class Allocation:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the totals, the choices and what was held back as plain data."""
-        names = ("prices", "used", "capacity", "value", "bound", "method", "control_share")
+        names = ("prices", "used", "capacity", "value", "bound", "method", "control_share", "policy_id")
         totals = {name: getattr(self, name) for name in names}
         held = self.records[~self.records["allocated"]]
         return {**totals, "chosen": self.chosen.to_dict("records"), "held": held.to_dict("records")}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field
+import hashlib
+import json
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -194,6 +196,14 @@ class ServiceStrategy:
         0.4
         """
         return self._parts.value
+
+    @property
+    def policy_id(self) -> str:
+        """Name, version and a hash of all that the policy says: what a record of decisions refers to."""
+        head = self.document.get("policy", {})
+        said = json.dumps(self.document, sort_keys=True, ensure_ascii=False, default=str)
+        digest = hashlib.sha256(said.encode()).hexdigest()[:12]
+        return " ".join([*(str(head[key]) for key in ("name", "version") if key in head), digest])
 
     @property
     def tables(self) -> tuple[DecisionTable, ...]:
@@ -451,7 +461,7 @@ class ServiceStrategy:
             names = [name for name in dict.fromkeys(by) if name is not None and name in frame.columns]
             candidates, columns = list_candidates(parts, self._types, frame, names)
             stated = stated_capacity(parts, frame, columns) if capacity is None else capacity
-        return allocate(
+        result = allocate(
             candidates,
             stated,
             max_actions=int(parts.settings["max_actions"]) if max_actions is None else max_actions,
@@ -459,6 +469,7 @@ class ServiceStrategy:
             control_share=parts.control.share if control_share is None else control_share,
             control_salt=parts.control.salt if control_salt is None else control_salt,
         )
+        return replace(result, policy_id=self.policy_id)
 
 
 def _dates(frame: pd.DataFrame, as_of: Any) -> np.ndarray:
