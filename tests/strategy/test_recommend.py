@@ -167,6 +167,7 @@ def test_chinese_texts(strategy, client):
     assert plan["service_layer"] == "deep_cooperation"
     assert plan["strategy_reason"].startswith("有融资需求的核心客户 (分层 B")
     assert "流失概率20.0%" in plan["strategy_reason"]
+    assert "深度服务 (服务层级 深度合作)" in plan["strategy_reason"]
     with pytest.raises(InvalidParameterError, match="lang must be one of 'en', 'zh'; got 'de'"):
         strategy.recommend_one(client, lang="de")
 

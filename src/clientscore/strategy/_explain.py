@@ -134,7 +134,9 @@ def value_texts(
     if column.kind == "flag":
         lookup = [f"{head} {words[word]}" for word in ("no", "yes", "missing")]
     else:
-        lookup = [f"{head} {word}" for word in (*column.words, words["missing"])]
+        spec = types.get(name, COLUMNS.get(name, ColumnType("text")))
+        known = dict(zip(spec.levels or (), spec.titles_zh or (), strict=False)) if lang == "zh" else {}
+        lookup = [f"{head} {known.get(word, word)}" for word in (*column.words, words["missing"])]
     return [lookup[code] for code in column.values[rows].tolist()]
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from ._parts import Item
     from ._reader import Reader
+    from ._rules import Kind
     from ._source import Faults, Path
 
 
@@ -27,8 +28,11 @@ def read_tables(
     for output, kind in OUTPUTS.items():
         levels = tuple(catalogues["layers"]) if kind == "layer" else None
         levels = tuple(catalogues["coverage"]) if kind == "coverage" else levels
+        items = catalogues["layers"] if kind == "layer" else catalogues["coverage"]
+        titles = tuple(items[name].text_zh for name in levels) if levels else None
         if kind != "reports":
-            columns[output] = ColumnType("number" if kind == "number" else "text", levels=levels)
+            form: Kind = "number" if kind == "number" else "text"
+            columns[output] = ColumnType(form, levels=levels, titles_zh=titles)
     tables = [_table(read, name, table, columns, catalogues) for name, table in sections.items()]
     for output in OUTPUTS:
         owners = [table.name for table in tables if output in table.outputs]
