@@ -33,6 +33,13 @@ def test_an_example_that_no_longer_holds_is_a_finding():
         ('client = { tier = "A", watch = false,', 'client = { tier = "A",', "must give watch"),
         ('expect = { service_layer = "strategic', 'expect = { layer = "strategic', "names the key 'layer'"),
         ('name = "large top client"', 'nane = "large top client"', "Did you mean 'name'"),
+        ("churn_12m = 0.05, need", "churn_12m = [0.05], need", "must be a word, number or flag; got [0.05]"),
+        ('products = ["cash_management", "payroll"]', 'products = "payroll"', "must be a list of names"),
+        (
+            'expect = { service_layer = "strategic_partnership", coverage = "dedicated_team", sla_hours = 4',
+            "expect = { sla_hours = []",
+            "a word or number",
+        ),
     ],
 )
 def test_faults_of_an_example_are_named(old, new, expected):

@@ -126,12 +126,18 @@ def read_examples(
         path: Path = ("examples", position)
         read.keys(entry, path, KEYS["examples"])
         client, expect = read.table(entry, "client", path), read.table(entry, "expect", path)
-        for name in client:
+        for name, value in client.items():
             if name not in columns:
                 read.faults.unknown((*path, "client", name), "the column", name, columns)
+            if not isinstance(value, str | int | float):
+                read.faults.add((*path, "client", name), f"must be a word, number or flag; got {value!r}.")
         for name in {"tier", "watch"} - set(client):
             read.faults.add((*path, "client"), f"must give {name}, which every plan needs.")
         read.keys(expect, (*path, "expect"), EXPECTED)
+        for name, value in expect.items():
+            if not isinstance(value, list if name in _LISTS else str | int | float):
+                word = "a list of names" if name in _LISTS else "a word or number"
+                read.faults.add((*path, "expect", name), f"must be {word}; got {value!r}.")
         if not expect:
             read.faults.add(path, "expects nothing. Give `expect` with at least one output.")
         wanted = {

@@ -139,6 +139,8 @@ def _encode_numbers(name: str, kind: Kind, series: Any) -> Column:
     except (TypeError, ValueError) as error:
         word = "numbers" if kind == "number" else "true, false or missing"
         raise DataError(f"{name} must hold {word}; {error}.") from error
+    if values.ndim != 1:
+        raise DataError(f"{name} must hold one value a client; got lists or tables.")
     if kind == "number":
         infinite = int(np.isinf(values).sum())
         if infinite:
