@@ -102,6 +102,14 @@ def test_cells_must_be_tiers_that_do_not_get_worse():
         TierPolicy(matrix="x")
 
 
+def test_a_matrix_has_no_cut_offs_to_fit():
+    policy, frame = TierPolicy(matrix=TierMatrix()), book(value=[1.0, 2.0, 3.0])
+    with pytest.raises(InvalidParameterError, match="with a matrix only name the tiers"):
+        policy.fit_cutoffs(frame)
+    with pytest.raises(InvalidParameterError, match="with a matrix only name the tiers"):
+        policy.optimize_cutoffs(frame, hours=HOURS, gain=GAIN, capacity_hours=1e3)
+
+
 # ------------------------------------------------------------------ groups
 
 

@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from .inputs import Floats
 
 
+def check_no_matrix(matrix: object) -> None:
+    """Raise where the tiers are cells of a matrix, which has edges and no cut-offs to fit."""
+    if matrix is not None:
+        raise InvalidParameterError(
+            "Cut-offs of a policy with a matrix only name the tiers; fit them on a policy without one."
+        )
+
+
 def by_shares(score: Floats, tiers: Sequence[str], shares: Mapping[str, float]) -> dict[str, float]:
     """Return cut-offs that split the known scores into the given shares."""
     if set(shares) != set(tiers) or not 0 < sum(shares.values()) < 1 or min(shares.values()) <= 0:

@@ -16,7 +16,7 @@ from clientscore._frames import ids_of, number_of, numbers_of
 from clientscore.exceptions import PolicyError
 
 from .faults import faults_of
-from .fitting import by_capacity, by_shares, coverage_of
+from .fitting import by_capacity, by_shares, check_no_matrix, coverage_of
 from .groups import groups_of
 from .inputs import MISSING, history, history_of, lacking, red_of, red_signals, run_date
 from .matrix import TierMatrix
@@ -215,6 +215,7 @@ class TierPolicy:
         DataError
             The book has too few different scores.
         """
+        check_no_matrix(self.matrix)
         shares = shares or {"A": 0.15, "B": 0.35}
         return replace(self, cutoffs=by_shares(self.score(frame).to_numpy(), list(self.cutoffs), shares))
 
@@ -262,6 +263,7 @@ class TierPolicy:
         >>> policy.assign(book)["tier"].tolist()
         ['A', 'B', 'B', 'C']
         """
+        check_no_matrix(self.matrix)
         coverage = coverage_of(self.tiers, hours, gain, capacity_hours)
         gate = self._gate_rank(numbers_of(frame, "pd"))
         cuts = by_capacity(self.score(frame).to_numpy(), gate, self.tiers, coverage)
