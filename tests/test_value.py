@@ -116,6 +116,8 @@ def test_client_value_of_an_empty_book_has_all_columns():
         "value_expected_loss",
         "value_capital_charge",
         "value_need",
+        "value_eva",
+        "value_raroc",
         "value_basis",
     ]
 

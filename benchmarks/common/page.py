@@ -20,7 +20,12 @@ if TYPE_CHECKING:
     from .timing import Line
 
 # Where the module is not called like the package.
-MODULES = {"scikit-learn": "sklearn", "interpret-core": "interpret", "scikit-survival": "sksurv"}
+MODULES = {
+    "scikit-learn": "sklearn",
+    "interpret-core": "interpret",
+    "scikit-survival": "sksurv",
+    "zen-engine": "zen",
+}
 
 
 @dataclass

@@ -63,8 +63,8 @@ def test_a_fault_names_file_line_key_and_the_nearest_name():
             "stake_year",
             "the key 'stake_year', which does not exist. Did you mean 'stake_years'",
         ),
-        ("lgd = 0.4", "lgd = 40", r"settings.lgd must be a number in [0, 1]; got 40"),
-        ("lgd = 0.4", 'lgd = "x"', "settings.lgd must be a number"),
+        ("lgd = 0.4", "lgd = 40", r"value.lgd must be a number in [0, 1]; got 40"),
+        ("lgd = 0.4", 'lgd = "x"', "value.lgd must be a number"),
         (
             'then = { service_layer = "deep_cooperation" }',
             'then = { service_layer = "deep" }',

@@ -13,7 +13,7 @@ from clientscore.strategy import ServiceStrategy
 PLAN_COLUMNS = [
     *("service_layer", "coverage", "sla_hours", "sla_terms_days", "sla_decision_days"),
     *("contact_cadence_days", "products", "reports", "actions", "action_value", "rule", "strategy_reason"),
-    *("runner_up", "next_review"),
+    *("runner_up", "policy_warning", "next_review"),
 ]
 
 
@@ -103,7 +103,7 @@ def test_missing_is_not_evaluated_and_takes_the_named_default(strategy, client):
     assert plan["service_layer"] == "basic"
     assert plan["rule"].startswith("layer: not evaluated")
     assert "Layer not evaluated: tier missing" in plan["strategy_reason"]
-    plan = strategy.recommend_one(client | {"churn_12m": None})
+    plan = strategy.recommend_one(client | {"churn_12m": None, "churn_cause": None})
     assert plan["actions"] == ""
     assert plan["action_value"] is None
     assert "Some actions not evaluated: churn_12m missing" in plan["strategy_reason"]
@@ -158,8 +158,8 @@ def test_chosen_action_is_the_best_candidate(strategy, book):
     assert (chosen == best).all()
     parts = candidates["value_kept"] + candidates["need_won"] + candidates["loss_avoided"]
     total = parts - candidates["expected_loss_change"] - candidates["cost"]
-    assert candidates["value"].to_numpy() == pytest.approx(total.to_numpy())
-    assert candidates["value"].notna().all()
+    assert candidates["value"].to_numpy() == pytest.approx(total.to_numpy(), nan_ok=True)
+    assert candidates.loc[candidates["value"].isna(), "required"].all()
 
 
 def test_chinese_texts(strategy, client):
@@ -167,6 +167,7 @@ def test_chinese_texts(strategy, client):
     assert plan["service_layer"] == "deep_cooperation"
     assert plan["strategy_reason"].startswith("有融资需求的核心客户 (分层 B")
     assert "流失概率20.0%" in plan["strategy_reason"]
+    assert "深度服务 (服务层级 深度合作)" in plan["strategy_reason"]
     with pytest.raises(InvalidParameterError, match="lang must be one of 'en', 'zh'; got 'de'"):
         strategy.recommend_one(client, lang="de")
 

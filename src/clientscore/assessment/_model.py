@@ -281,7 +281,8 @@ class ClientModel(ProspectRanking, BaseEstimator):  # type: ignore[misc]  # scik
         """Set the default cut-offs to the book's quantiles at the last date of training."""
         last = self.as_of_.max() if len(self.as_of_) else None
         rows = X.index.get_level_values(-1) == last if last is not None else np.ones(len(X), dtype=bool)
-        facts = tier_facts(self._heads(), X[rows], context[rows], *self._shown())
+        figures = self.strategy_.value_parameters()
+        facts = tier_facts(self._heads(), X[rows], context[rows], *self._shown(), figures)
         policy = TierPolicy.default()
         scores = policy.score(facts).nunique()
         if scores <= len(policy.cutoffs):
@@ -382,7 +383,10 @@ class ClientModel(ProspectRanking, BaseEstimator):  # type: ignore[misc]  # scik
         check_feature_table(X)
         check_previous(previous)
         context = pd.DataFrame(index=X.index) if context is None else context
-        facts, drivers = client_facts(self._heads(), self._average_service(), X, context, *self._shown())
+        figures = self.strategy_.value_parameters()
+        facts, drivers = client_facts(
+            self._heads(), self._average_service(), X, context, *self._shown(), figures
+        )
         tiers = self.tiers_.assign(facts, previous=previous)
         frame = pd.concat([facts, tiers], axis=1)
         plan = self.strategy_.recommend(frame)
@@ -445,7 +449,8 @@ class ClientModel(ProspectRanking, BaseEstimator):  # type: ignore[misc]  # scik
         own = mapping_of("features", features)
         about = {} if context is None else mapping_of("context", context)
         runs = runs_of(previous)
-        facts = facts_of_one(self._heads(), self._average_service(), own, about, *self._shown())
+        figures = self.strategy_.value_parameters()
+        facts = facts_of_one(self._heads(), self._average_service(), own, about, *self._shown(), figures)
         facts |= self.tiers_.assign_one(facts, runs)
         facts |= self.strategy_.recommend_one(facts)
         facts["tier_previous"] = last_tier_of(runs)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from clientscore.hazard import CompetingHazard
     from clientscore.need import FinancingNeedForecaster
     from clientscore.scoring import ClientScorer
+    from clientscore.value import ValueParameters
 
 _OWN = ("client_id", "as_of", "silent", "exit_state")
 
@@ -34,6 +35,7 @@ def facts_of_one(
     context: Mapping[str, Any],
     shown: Mapping[int, int],
     period: str,
+    figures: ValueParameters | None = None,
 ) -> dict[str, Any]:
     """Return id, context, the heads' answers and the client's value; what is missing is None."""
     scorer, churn, need = heads
@@ -45,7 +47,7 @@ def facts_of_one(
     facts |= _need(need, features, day, shown, period)
     facts |= {"client_id": _known(context.get("client_id")), "as_of": day}
     facts = {"pd": None, "size_amount": None} | facts  # not known: the tier says so, and is not evaluated
-    worth = client_value_one(facts)
+    worth = client_value_one(facts, figures)
     return facts | {"value": worth["value"], "value_basis": worth["value_basis"]}
 
 

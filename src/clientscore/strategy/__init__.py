@@ -6,8 +6,19 @@ models; `check` proves the policy complete; `allocate` places actions where capa
 
 from __future__ import annotations
 
-from ._allocate import Allocation
+from ._allocate import Allocation, allocate
 from ._check import PolicyReport
+from ._control import control_cells
+from ._diff import PolicyDiff
+from ._jdm import import_tables
 from ._policy import ServiceStrategy
 
-__all__ = ["Allocation", "PolicyReport", "ServiceStrategy"]
+__all__ = [
+    "Allocation",
+    "PolicyDiff",
+    "PolicyReport",
+    "ServiceStrategy",
+    "allocate",
+    "control_cells",
+    "import_tables",
+]

@@ -14,7 +14,7 @@ from ._rules import Column, Columns, all_true
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ._parse import Action, Parts
+    from ._parts import Action, Parts
 
 #: Columns the valuation reads, besides those of the conditions.
 VALUED_BY = ("value", "churn_12m", "churn_driver_1", "need_amount_expected", "pd", "exposure_amount")
@@ -25,7 +25,8 @@ class ActionValue:
     """One action for all clients; amounts in currency units, missing where an input is missing.
 
     `uplift` is the expected fall of the 12-month attrition probability, `kept` = uplift x value at stake,
-    `won` the margin on need won over its life, `loss_change` the expected loss on it, `avoided` loss avoided.
+    `lending` the need expected to be won by the action, `won` the margin on it over its life, `loss_change`
+    the expected loss on it, `avoided` loss avoided.
     """
 
     action: Action
@@ -34,6 +35,7 @@ class ActionValue:
     effect: np.ndarray
     uplift: np.ndarray
     kept: np.ndarray
+    lending: np.ndarray
     won: np.ndarray
     loss_change: np.ndarray
     avoided: np.ndarray
@@ -78,8 +80,8 @@ def _worth(parts: Parts, columns: Columns) -> dict[str, np.ndarray]:
     kept = np.where(recovery == 0, kept, kept + recovery * at_stake)
     new_money = _product(_shares(parts, "win_uplift"), columns["need_amount_expected"])
     years = settings["need_years"]
-    won = new_money * settings["need_spread"] * years
-    one_loss = expected_loss(columns["pd"].values, settings["lgd"], 1.0)
+    won = new_money * parts.value.need_spread * years
+    one_loss = expected_loss(columns["pd"].values, parts.value.lgd, 1.0)
     loss_change = np.where(new_money == 0, 0.0, years * (one_loss * new_money))
     exposed = _product(_shares(parts, "loss_reduction"), columns["exposure_amount"])
     avoided = np.where(exposed == 0, 0.0, one_loss * exposed)
@@ -88,8 +90,8 @@ def _worth(parts: Parts, columns: Columns) -> dict[str, np.ndarray]:
     cost = fixed + np.maximum(given_away, 0.0)
     value = save_value(1.0, kept, cost) + won - loss_change + avoided
     return {
-        "effect": effect, "uplift": uplift, "kept": kept, "won": won, "loss_change": loss_change,
-        "avoided": avoided, "cost": cost, "value": value,
+        "effect": effect, "uplift": uplift, "kept": kept, "lending": new_money, "won": won,
+        "loss_change": loss_change, "avoided": avoided, "cost": cost, "value": value,
     }  # fmt: skip
 
 

@@ -1,301 +1,280 @@
-r"""Actions under capacities: prices for what is scarce, then the best action of each client at these prices.
+"""Actions under capacities: prices for what is scarce, then the best actions of each client at these prices.
 
-Maximize :math:`\sum v_{ij} x_{ij}` with at most one action a client and :math:`\sum w_{ijk} x_{ij} \le b_k`.
-With a price :math:`\lambda_k \ge 0` for each capacity the clients come apart:
-
-.. math:: g(\lambda) = \lambda b + \sum_i \max(0, \max_j (v_{ij} - \lambda w_{ij}))
-
-is an upper bound for every :math:`\lambda`; its least value (found by cutting planes) is the LP optimum. The
-choice at these prices, repaired where it exceeds a capacity and filled where it leaves room, is the answer.
+Required actions come first, control cells are set aside, the rest is a linear program in all but name: its
+optimum bounds every choice, and at its prices the choice is a comparison a client (see `_prices`).
 """
 
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from scipy.optimize import linprog
+import pandas as pd
 
-from clientscore._checks import check_columns, check_interval, did_you_mean
-from clientscore.exceptions import DataError, InvalidParameterError
+from clientscore._checks import check_columns, check_integer
+from clientscore.exceptions import DataError
+
+from ._capacity import Resource, read_capacity
+from ._control import control_cells
+from ._fitting import EXACT_ROWS, fit, polish, solve_exactly
+from ._prices import find_prices
+from ._problem import Problem, make_problem, part_of, sort_slots
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from collections.abc import Mapping
 
-_COLUMN_OF = {"rm_hours": "hours", "budget": "cost"}
-_TOLERANCE = 1e-7
-_MAX_CUTS = 200
+Method = Literal["exact", "prices"]
+_NEAR = 0.9998  # of the bound: nearer than that, no more is tried
 
 
 @dataclass(frozen=True)
 class Allocation:
-    """Which client gets which action, and what each capacity was worth.
+    """Which client gets which action, what each capacity was worth, and who was set aside.
 
     Attributes
     ----------
-    chosen : DataFrame
-        One row a chosen action: the candidate's columns, `price_paid` (its use of capacities at their
-        prices) and `surplus` (value - price_paid), currency units.
+    records : DataFrame
+        One row an action, as `frame` returns it.
     prices : dict of str to float
-        Value of one more unit of each capacity; 0 where it is not scarce.
+        Value of one more unit of each capacity; 0 where it is not scarce. A capacity by group is called
+        ``calls[team=north]``.
     used, capacity : dict of str to float
         Units used and available.
     value : float
-        Total value of the chosen actions.
+        Total value of the allocated actions; unknown values count nothing.
     bound : float
         No choice whatever can be worth more than this.
+    method : {"exact", "prices"}
+        "exact" where branch and bound has proven the optimum, "prices" for prices with repair.
+    control_share : float
+        Share of clients in control cells.
+    policy_id : str
+        The policy behind the candidates (`ServiceStrategy.policy_id`), empty where there is none.
     """
 
-    chosen: pd.DataFrame
+    records: pd.DataFrame
     prices: dict[str, float]
     used: dict[str, float]
     capacity: dict[str, float]
     value: float
     bound: float
+    method: Method = "prices"
+    control_share: float = 0.0
+    policy_id: str = ""
+    _resources: tuple[tuple[str, str | None, str], ...] = field(default=(), repr=False, compare=False)
+
+    @property
+    def chosen(self) -> pd.DataFrame:
+        """The allocated actions."""
+        return self.records[self.records["allocated"]].reset_index(drop=True)
 
     def frame(self) -> pd.DataFrame:
-        """Return one row a chosen action."""
-        return self.chosen
+        """Return one row an action: allocated, kept back for control, or required and without capacity.
+
+        Returns
+        -------
+        DataFrame
+            The candidate's columns, then `control` (the client stands in a control cell: the action is what
+            it would have got, and is not done), `allocated`, `propensity` (probability that the client was
+            assigned as it was: 1 - share, share in control, 1 for required actions), `price_paid` (use of
+            capacities at their prices) and `surplus` (value - price_paid), currency units; allocated actions
+            first, the largest surplus on top.
+        """
+        return self.records
+
+    def capacities(self) -> pd.DataFrame:
+        """Return one row a capacity: resource, by, group, capacity, used, left, price."""
+        rows = [
+            {
+                "resource": name, "by": by, "group": group, "capacity": self.capacity[label],
+                "used": self.used[label], "left": self.capacity[label] - self.used[label], "price": price,
+            }
+            for (name, by, group), (label, price) in zip(self._resources, self.prices.items(), strict=True)
+        ]  # fmt: skip
+        columns = ["resource", "by", "group", "capacity", "used", "left", "price"]
+        return pd.DataFrame(rows, columns=columns).astype({"by": "str", "group": "str"})
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the totals and the choices as plain data."""
-        totals = {name: getattr(self, name) for name in ("prices", "used", "capacity", "value", "bound")}
-        return {**totals, "chosen": self.chosen.to_dict("records")}
+        """Return the totals, the choices and what was held back as plain data."""
+        names = ("prices", "used", "capacity", "value", "bound", "method", "control_share", "policy_id")
+        totals = {name: getattr(self, name) for name in names}
+        held = self.records[~self.records["allocated"]]
+        return {**totals, "chosen": self.chosen.to_dict("records"), "held": held.to_dict("records")}
 
     def __repr__(self) -> str:
         share = self.value / self.bound if self.bound > 0 else 1.0
-        lines = [
-            f"Allocation: {len(self.chosen):,} actions worth {self.value:,.0f}, {share:.4f} of the bound"
-        ]
+        count = int(self.records["allocated"].sum())
+        lines = [f"Allocation: {count:,} actions worth {self.value:,.0f}, {share:.4f} of the bound"]
         lines += [
             f"  {name}: {self.used[name]:,.1f} of {self.capacity[name]:,.1f}, one more is worth {price:,.2f}"
             for name, price in self.prices.items()
         ]
+        control = self.records["control"]
+        if control.any():
+            worth = self.records.loc[control, "value"].sum()
+            lines.append(f"  control: {int(control.sum()):,} actions worth {worth:,.0f} not done, on purpose")
+        unmet = int((~self.records["allocated"] & ~control).sum())
+        lines += [f"  required actions without capacity: {unmet:,}"] if unmet else []
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(repr(self))}</pre>{self.chosen.head(20).to_html(index=False)}"
+        return f"<pre>{html.escape(repr(self))}</pre>{self.records.head(20).to_html(index=False)}"
 
 
-@dataclass(frozen=True)
-class _Problem:
-    """Candidates sorted by client: value (m,), weight (m, k), limit (k,), client (m,), first row of each."""
+def allocate(
+    candidates: pd.DataFrame,
+    capacity: Mapping[str, Any],
+    *,
+    max_actions: int = 1,
+    one_per_kind: bool = True,
+    control_share: float = 0.0,
+    control_salt: str = "",
+) -> Allocation:
+    """Choose the most valuable actions that the capacities allow; see `ServiceStrategy.allocate`.
 
-    value: np.ndarray
-    weight: np.ndarray
-    limit: np.ndarray
-    client: np.ndarray
-    start: np.ndarray
-
-    def reduced(self, prices: np.ndarray) -> np.ndarray:
-        """Value left after paying the prices."""
-        result: np.ndarray = self.value - self.weight @ prices
-        return result
-
-    def best(self, surplus: np.ndarray) -> np.ndarray:
-        """Row of each client's best action by `surplus`, -1 where none is above zero."""
-        top = np.maximum.reduceat(surplus, self.start)
-        rows = np.flatnonzero((surplus == top[self.client]) & (surplus > 0))
-        choice = np.full(len(self.start), -1, dtype=np.intp)
-        choice[self.client[rows[::-1]]] = rows[::-1]
-        return choice
-
-    def use(self, choice: np.ndarray) -> np.ndarray:
-        """Units of each capacity that a choice needs."""
-        result: np.ndarray = self.weight[choice[choice >= 0]].sum(axis=0)
-        return result
-
-
-def allocate(candidates: pd.DataFrame, capacity: Mapping[str, float]) -> Allocation:
-    """Choose at most one action a client; see `ServiceStrategy.allocate`.
+    Parameters
+    ----------
+    candidates : DataFrame
+        One row a client and action: `client_id`, `action`, `value`, the columns the capacities count, and
+        where wanted `kind` and `required`.
+    capacity : mapping
+        Amount of each resource, or amounts by group (``{"calls": {"team": {"north": 40, "south": 60}}}``).
+    max_actions : int, default 1
+        Actions a client may get, besides required ones.
+    one_per_kind : bool, default True
+        Whether actions of one `kind` exclude each other; their effects do not add up.
+    control_share : float, default 0.0
+        Share of clients for whom only required actions are done.
+    control_salt : str, default ""
+        Word that names the draw of the control cells.
 
     Raises
     ------
     InvalidParameterError
-        A capacity is negative, not a number, or names no column; all are listed.
+        A capacity is negative, not a number, or names no column or not every group; all are listed.
     DataError
         A candidate needs a negative or missing amount of a capacity.
     """
     check_columns(candidates.columns, ("client_id", "action", "value"), subject="allocate")
-    names = _resources(candidates, capacity)
-    usable = candidates[candidates["value"].notna()].reset_index(drop=True)
-    codes = usable["client_id"].factorize()[0]
-    usable = usable.iloc[np.argsort(codes, kind="stable")].reset_index(drop=True)
-    problem = _problem(usable, np.sort(codes, kind="stable"), names, capacity)
-    if len(usable):
-        prices, bound = _prices(problem)
-        choice = _fill(problem, _repair(problem, problem.best(problem.reduced(prices)), prices), prices)
-    else:
-        prices, bound, choice = np.zeros(len(names)), 0.0, np.empty(0, dtype=np.intp)
-    rows = choice[choice >= 0]
-    paid = problem.weight[rows] @ prices
-    chosen = usable.iloc[rows].assign(price_paid=paid, surplus=problem.value[rows] - paid)
-    used = problem.use(choice)
-    return Allocation(
-        chosen.sort_values("surplus", ascending=False, kind="stable", ignore_index=True),
-        prices=dict(zip(names, map(float, prices), strict=True)),
-        used=dict(zip(names, map(float, used), strict=True)),
-        capacity={name: float(capacity[name]) for name in names},
-        value=float(problem.value[rows].sum()),
-        bound=bound,
+    check_integer("max_actions", max_actions, low=0)
+    resources = read_capacity(candidates, capacity)
+    required = _required(candidates)
+    table = candidates[candidates["value"].notna() | required]
+    table, client, slot = sort_slots(table, most=max_actions, one_per_kind=one_per_kind)
+    must = _required(table).to_numpy(dtype=bool)
+    ids = table["client_id"].to_numpy()[np.flatnonzero(np.r_[True, client[1:] != client[:-1]][: len(client)])]
+    control = control_cells(ids, control_share, control_salt)[
+        np.cumsum(np.r_[0, np.diff(client) != 0])[: len(client)]
+    ]
+    problem = make_problem(table, client, slot, resources, max_actions)
+    done = _place_required(problem, np.flatnonzero(must))
+    left = np.maximum(problem.limit - problem.used(done), 0.0)
+    free = np.flatnonzero(~must & ~control & (max_actions > 0))
+    prices, bound, chosen, method = _place_free(problem, free, left)
+    held = _held_back(problem, np.flatnonzero(~must & control & (max_actions > 0)), prices)
+    unmet = np.setdiff1d(np.flatnonzero(must), done)
+    sure = float(np.nansum(problem.value[done]))
+    records = _records(table, problem, prices, (done, chosen, held, unmet), must, control_share)
+    return _result(
+        records, resources, problem.used(np.r_[done, chosen]), prices,
+        value=float(problem.value[chosen].sum()) + sure, bound=bound + sure, method=method,
+        control_share=control_share,
+    )  # fmt: skip
+
+
+def _required(candidates: pd.DataFrame) -> pd.Series:
+    """Return which candidates must be done, none where nothing says so."""
+    if "required" not in candidates.columns:
+        return pd.Series(data=False, index=candidates.index)
+    try:
+        return candidates["required"].astype("boolean").fillna(value=False).astype(bool)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"required must hold true, false or missing; {error}.") from error
+
+
+def _place_required(problem: Problem, rows: np.ndarray) -> np.ndarray:
+    """Place required actions while there is room, the most valuable first; unknown values count nothing."""
+    rows = rows[np.argsort(-np.nan_to_num(problem.value[rows]), kind="stable")]
+    if problem.fits(problem.used(rows)):
+        return rows
+    used, placed = np.zeros(len(problem.limit)), []
+    for row in rows:
+        need = problem.used(np.array([row]))
+        if problem.fits(used + need):
+            used += need
+            placed.append(row)
+    return np.array(placed, dtype=np.intp)
+
+
+def _place_free(
+    problem: Problem, rows: np.ndarray, limit: np.ndarray
+) -> tuple[np.ndarray, float, np.ndarray, Method]:
+    """Return prices, bound, chosen rows and how they were found."""
+    none = np.empty(0, dtype=np.intp)
+    if not len(rows):
+        return np.zeros(len(limit)), 0.0, none, "exact"
+    part = part_of(problem, rows, limit)
+    prices, bound = find_prices(part)
+    choice = fit(part, prices)
+    method: Method = "prices"
+    worth = part.value[choice[choice >= 0]].sum()
+    if worth < _NEAR * bound and len(rows) > EXACT_ROWS:
+        choice = polish(part, prices, choice)
+    if len(rows) <= EXACT_ROWS:
+        exact = solve_exactly(part)
+        if exact is not None:
+            choice, bound = exact[0], min(bound, exact[1])
+            method = "exact"
+    return prices, bound, rows[choice[choice >= 0]], method
+
+
+def _held_back(problem: Problem, rows: np.ndarray, prices: np.ndarray) -> np.ndarray:
+    """Return what clients in control would have got at the prices."""
+    if not len(rows):
+        return rows
+    part = part_of(problem, rows, problem.limit)
+    choice = part.best(part.reduced(prices))
+    held: np.ndarray = rows[choice[choice >= 0]]
+    return held
+
+
+def _records(
+    table: pd.DataFrame,
+    problem: Problem,
+    prices: np.ndarray,
+    groups: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray],
+    must: np.ndarray,
+    share: float,
+) -> pd.DataFrame:
+    """Return one row an action with its price, those done first."""
+    done, chosen, held, unmet = groups
+    rows = np.concatenate([done, chosen, held, unmet]).astype(np.intp)
+    control = np.repeat([False, True, False], [len(done) + len(chosen), len(held), len(unmet)])
+    allocated = np.repeat([True, False], [len(done) + len(chosen), len(held) + len(unmet)])
+    surplus = problem.reduced(prices)[rows]
+    propensity = np.where(must[rows], 1.0, np.where(control, share, 1.0 - share))
+    records = table.iloc[rows].assign(
+        control=control, allocated=allocated, propensity=propensity,
+        price_paid=problem.paid(prices)[rows], surplus=surplus,
+    )  # fmt: skip
+    return records.sort_values(
+        ["allocated", "surplus"], ascending=False, kind="stable", ignore_index=True, na_position="last"
     )
 
 
-def _resources(candidates: pd.DataFrame, capacity: Mapping[str, float]) -> dict[str, str]:
-    """Return the column of each capacity."""
-    if not isinstance(capacity, Mapping):
-        raise InvalidParameterError(
-            f'capacity must map resources to amounts, such as {{"rm_hours": 1200}}; got {capacity!r}.'
-        )
-    faults = []
-    for name, limit in capacity.items():
-        column = _COLUMN_OF.get(name, name)
-        if column not in candidates.columns:
-            hint = did_you_mean(name, [*_COLUMN_OF, *map(str, candidates.columns)])
-            faults.append(f"capacity {name!r} needs the column {column!r}, which the candidates lack.{hint}")
-        try:
-            check_interval(f"capacity {name!r}", limit, low=0.0, closed="low")
-        except InvalidParameterError as error:
-            faults.append(error.message)
-    if not capacity:
-        faults.append("capacity must name at least one resource, such as rm_hours.")
-    if faults:
-        raise InvalidParameterError(f"capacity has {len(faults)} fault{'s' * (len(faults) > 1)}.", faults)
-    return {name: _COLUMN_OF.get(name, name) for name in capacity}
-
-
-def _problem(
-    usable: pd.DataFrame, client: np.ndarray, names: Mapping[str, str], capacity: Mapping[str, float]
-) -> _Problem:
-    weight = usable[list(names.values())].to_numpy(dtype="float64")
-    wrong = ~(weight >= 0)
-    if wrong.any():
-        row, k = np.argwhere(wrong)[0]
-        column = list(names.values())[k]
-        raise DataError(
-            f"{column} must be at least 0 for every candidate; got {weight[row, k]} for client "
-            f"{usable['client_id'].iat[row]}, action {usable['action'].iat[row]}."
-        )
-    start = np.flatnonzero(np.r_[True, client[1:] != client[:-1]]) if len(client) else np.empty(0, dtype=int)
-    limit = np.array([float(capacity[name]) for name in names])
-    return _Problem(usable["value"].to_numpy(dtype="float64"), weight, limit, client, start)
-
-
-def _prices(problem: _Problem) -> tuple[np.ndarray, float]:
-    """Minimize the bound over the prices by Kelley's cutting planes; return the prices and the bound."""
-    k = len(problem.limit)
-    unit = np.array([_single_price(problem, j) for j in range(k)])
-    reach = np.full(k, 2.0)  # prices are sought in [0, reach] units
-    best, bound = np.zeros(k), np.inf
-    position = np.zeros(k)
-    slopes: list[np.ndarray] = []
-    levels: list[float] = []
-    for _ in range(_MAX_CUTS):
-        prices = position * unit
-        surplus = problem.reduced(prices)
-        choice = problem.best(surplus)
-        height = float(prices @ problem.limit + surplus[choice[choice >= 0]].sum())
-        slope = (problem.limit - problem.use(choice)) * unit
-        if height < bound:
-            best, bound = prices, height
-        slopes.append(slope)
-        levels.append(height - slope @ position)
-        floor, position = _lowest(np.array(slopes), np.array(levels), reach)
-        at_edge = position >= reach * (1 - 1e-9)
-        if bound - floor <= _TOLERANCE * abs(bound):
-            if not at_edge.any():
-                break
-            reach = np.where(at_edge, reach * 4, reach)
-    return best, bound
-
-
-def _lowest(slopes: np.ndarray, levels: np.ndarray, reach: np.ndarray) -> tuple[float, np.ndarray]:
-    """Return the lowest point of the highest of all cuts inside the box."""
-    # min t with t >= level + slope p for every cut, in units of the highest level
-    scale = max(float(np.abs(levels).max()), 1e-12)
-    k = len(reach)
-    matrix = np.column_stack([slopes / scale, -np.ones(len(levels))])
-    bounds = [(0.0, edge) for edge in reach] + [(None, None)]
-    solved = linprog(np.r_[np.zeros(k), 1.0], A_ub=matrix, b_ub=-levels / scale, bounds=bounds)
-    return float(solved.x[-1]) * scale, solved.x[:k]
-
-
-def _single_price(problem: _Problem, k: int) -> float:
-    """Price at which one capacity alone would just be used: the yardstick of the search."""
-    weight = problem.weight[:, k]
-    useful = (weight > 0) & (problem.value > 0)
-    if not useful.any():
-        return 1.0
-    ratios = problem.value[useful] / weight[useful]
-    low, high = np.log(max(ratios.min(), ratios.max() * 1e-9)), np.log(ratios.max())
-    prices = np.zeros(len(problem.limit))
-    for _ in range(12):
-        middle = (low + high) / 2
-        prices[k] = np.exp(middle)
-        scarce = problem.use(problem.best(problem.reduced(prices)))[k] > problem.limit[k]
-        low, high = (middle, high) if scarce else (low, middle)
-    return float(np.exp(high))
-
-
-def _repair(problem: _Problem, choice: np.ndarray, prices: np.ndarray) -> np.ndarray:
-    """Where a capacity is exceeded, take back what loses least per unit until it holds."""
-    choice = choice.copy()
-    surplus = problem.reduced(prices)
-    for _ in range(50 * len(problem.limit)):
-        excess = problem.use(choice) - problem.limit
-        slack = 1e-9 * np.maximum(problem.limit, 1.0)
-        over = np.flatnonzero(excess > slack)
-        if not len(over):
-            break
-        k = over[np.argmax(excess[over] / np.maximum(problem.limit[over], 1.0))]
-        clients, rows, saving, loss = _ways_back(problem, choice, surplus, k)
-        order = np.lexsort((loss / saving, clients))
-        first = order[np.r_[True, clients[order][1:] != clients[order][:-1]]]
-        first = first[np.argsort(loss[first] / saving[first], kind="stable")]
-        needed = int(np.searchsorted(np.cumsum(saving[first]), excess[k])) + 1
-        choice[clients[first[:needed]]] = rows[first[:needed]]
-    return choice
-
-
-def _ways_back(
-    problem: _Problem, choice: np.ndarray, surplus: np.ndarray, k: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return every cheaper alternative to what is chosen, nothing included: client, row, saving, loss."""
-    busy = np.flatnonzero(choice >= 0)
-    current = choice[problem.client]
-    rows = np.flatnonzero(current >= 0)
-    saving = problem.weight[current[rows], k] - problem.weight[rows, k]
-    loss = surplus[current[rows]] - surplus[rows]
-    clients = np.r_[problem.client[rows], busy]
-    saving = np.r_[saving, problem.weight[choice[busy], k]]
-    loss = np.r_[loss, surplus[choice[busy]]]
-    targets = np.r_[rows, np.full(len(busy), -1)]
-    useful = saving > 0
-    return clients[useful], targets[useful], saving[useful], loss[useful]
-
-
-def _fill(problem: _Problem, choice: np.ndarray, prices: np.ndarray) -> np.ndarray:
-    """Where room is left, add or upgrade actions, those nearest to worth their price first."""
-    choice = choice.copy()
-    surplus = problem.reduced(prices)
-    room = problem.limit - problem.use(choice) + 1e-9 * np.maximum(problem.limit, 1.0)
-    for _ in range(4):
-        current = choice[problem.client]
-        busy = current >= 0
-        gain = problem.value - np.where(busy, problem.value[current], 0.0)
-        extra = problem.weight - np.where(busy[:, None], problem.weight[current], 0.0)
-        change = surplus - np.where(busy, surplus[current], 0.0)
-        rows = np.flatnonzero((gain > 1e-12) & (extra <= room).all(axis=1))
-        if not len(rows):
-            break
-        rows = rows[np.argsort(-change[rows], kind="stable")]
-        touched: set[int] = set()
-        for row, client in zip(rows.tolist(), problem.client[rows].tolist(), strict=True):
-            if client not in touched and (extra[row] <= room).all():
-                choice[client] = row
-                room = room - extra[row]
-                touched.add(client)
-    return choice
+def _result(
+    records: pd.DataFrame, resources: list[Resource], used: np.ndarray, prices: np.ndarray, **totals: Any
+) -> Allocation:
+    labels = [label for resource in resources for label in resource.labels]
+    limits = [float(amount) for resource in resources for amount in resource.limits.values()]
+    named = tuple((one.name, one.by, str(group)) for one in resources for group in one.limits)
+    return Allocation(
+        records,
+        prices=dict(zip(labels, map(float, prices), strict=True)),
+        used=dict(zip(labels, map(float, used), strict=True)),
+        capacity=dict(zip(labels, limits, strict=True)),
+        _resources=named,
+        **totals,
+    )

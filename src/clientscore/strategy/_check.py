@@ -1,27 +1,25 @@
-"""Proof by exact grid: every combination of inputs that a table can tell apart is tried, missing ones too."""
+"""Proof by trying every kind of client that a table can tell apart, missing values too."""
 
 from __future__ import annotations
 
 import html
-import itertools
-import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
-from ._rules import Column, Columns, ColumnType, DecisionTable
+from clientscore.exceptions import PolicyError
+
+from ._space import Kind, Space, TooManyStatesError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ._parse import Parts
-    from ._rules import Choice, Condition
+    from ._parts import Parts
+    from ._rules import Column, DecisionTable
     from ._source import Faults
 
-_MAX_CELLS = 2_000_000
-_OTHER = "(any other)"
+_REFUSED = ("uncovered", "conflict", "unreachable")
 
 
 @dataclass(frozen=True)
@@ -29,8 +27,9 @@ class Finding:
     """One thing that is wrong with a policy, with a client for whom it shows.
 
     `finding` is "uncovered" (a client gets no answer), "conflict" (two rules of equal priority disagree),
-    "unreachable" (a rule that never decides), "unused" (a layer no rule gives) or "not proven" (too many
-    combinations to try).
+    "unreachable" (a rule that never decides), "example" (a test in the policy fails), "unused" (a layer no
+    rule gives), "not proven" (too many combinations to try) or "scale" (costs dwarf what is at stake in a
+    book).
     """
 
     table: str
@@ -53,6 +52,14 @@ class PolicyReport:
         """Whether nothing was found."""
         return not self.findings
 
+    def raise_if(self) -> None:
+        """Raise one PolicyError with all findings, in the order of the file, if there are any."""
+        if self.findings:
+            count = len(self.findings)
+            found = sorted(self.findings, key=lambda one: one.line or 0)
+            texts = [f"line {one.line}: {one.message}" if one.line else one.message for one in found]
+            raise PolicyError(f"The policy has {count} finding{'s' * (count > 1)}.", texts)
+
     def frame(self) -> pd.DataFrame:
         """Return one row a finding."""
         names = list(Finding.__dataclass_fields__)
@@ -70,6 +77,26 @@ class PolicyReport:
         return f"<p>{len(self.findings)} findings</p><ul>{items}</ul>"
 
 
+def refuse(parts: Parts, faults: Faults) -> None:
+    """Raise one error with all faults of the reading, and of the rules wherever they could be read whole.
+
+    A table is proven only if nothing in it, in the columns or in the tables it reads is at fault.
+    """
+    broken = {str(path[1]) for path in faults.paths if path[0] == "tables" and len(path) > 1}
+    whole = not any(path in (("tables",), ("columns",)) or path[0] == "columns" for path in faults.paths)
+    clean: list[DecisionTable] = []
+    for table in parts.tables if whole else ():
+        needs = {one.name for one in parts.tables if one is not table and set(one.outputs) & set(table.reads)}
+        if table.name in broken or not needs <= {one.name for one in clean}:
+            broken.add(table.name)
+            continue
+        for finding in _Checker(parts, faults, table, clean).findings():
+            if finding.finding in _REFUSED:
+                faults.add_text(finding.line, finding.message)
+        clean.append(table)
+    faults.raise_if()
+
+
 def check_policy(parts: Parts, faults: Faults) -> PolicyReport:
     """Try every cell of every table's grid."""
     findings: list[Finding] = []
@@ -84,136 +111,91 @@ def check_policy(parts: Parts, faults: Faults) -> PolicyReport:
 
 
 class _Checker:
-    """The grid of one table, together with the tables whose outputs it reads."""
+    """All kinds of clients of one table, and what is wrong with how they are treated."""
 
     def __init__(
         self, parts: Parts, faults: Faults, table: DecisionTable, earlier: Iterable[DecisionTable]
     ) -> None:
         self.parts, self.faults, self.table = parts, faults, table
-        self.chain = _ancestors(table, list(earlier))
-        outputs = {output for step in self.chain for output in step.outputs}
-        conditions = [c for step in [*self.chain, table] for rule in step.rules for c in rule.conditions]
-        self.inputs: dict[str, list[Condition]] = {}
-        for condition in conditions:
-            if condition.column not in outputs:
-                self.inputs.setdefault(condition.column, []).append(condition)
+        self.space = Space(table, earlier, parts.columns)
 
     def findings(self) -> list[Finding]:
         """Return everything wrong with the table."""
-        axes = {name: _values(self.parts.columns[name], tests) for name, tests in self.inputs.items()}
-        cells = math.prod(len(axis.values) for axis in axes.values())
-        if cells > _MAX_CELLS:
-            text = f"has {cells:,} combinations, more than {_MAX_CELLS:,}: split it into two tables."
+        try:
+            kinds = self.space.kinds()
+        except TooManyStatesError:
+            text = "tells too many kinds of clients apart to try them all: split it into two tables."
             return [self._finding("not proven", text)]
-        self.columns = _grid(axes, cells)
-        for step in self.chain:
-            choice = step.decide(self.columns, cells)
-            for output in step.outputs:
-                kind = self.parts.columns[output].kind if output in self.parts.columns else "text"
-                self.columns[output] = step.output(output, choice, kind)
-        choice = self.table.decide(self.columns, cells)
-        false, unknown = self.table.truth(self.columns, cells)
-        true = [~no & ~open_ for no, open_ in zip(false, unknown, strict=True)]
-        return [*self._uncovered(choice), *self._unreachable(choice, true), *self._conflicts(choice, true)]
+        found = [*self._uncovered(kinds), *self._conflicts(kinds)]
+        return [*found, *self._unreachable(kinds)]  # last: its questions forget the kinds
 
-    def _uncovered(self, choice: Choice) -> Iterable[Finding]:
+    def _uncovered(self, kinds: list[Kind]) -> Iterable[Finding]:
         count = len(self.table.rules)
         for row, key, text in (
             (count, "otherwise", "no rule applies"),
             (count + 1, "not_evaluated", "a rule that decides cannot be evaluated"),
         ):
-            cells = np.flatnonzero(choice.row == row)
-            if len(cells) and getattr(self.table, key) is None:
-                message = (
-                    f"leaves {len(cells)} combinations without an answer: {text}. Add a rule or `{key}`."
-                )
-                yield self._finding("uncovered", message, cell=int(cells[0]))
+            found = [kind for kind in kinds if kind.row == row]
+            if found and getattr(self.table, key) is None:
+                many = sum(kind.count for kind in found)
+                message = f"leaves {many:,} combinations without an answer: {text}. Add a rule or `{key}`."
+                yield self._finding("uncovered", message, kind=found[0])
 
-    def _unreachable(self, choice: Choice, true: list[np.ndarray]) -> Iterable[Finding]:
+    def _unreachable(self, kinds: list[Kind]) -> Iterable[Finding]:
+        deciding = {kind.row for kind in kinds}
         for position, rule in enumerate(self.table.rules):
-            if (choice.row == position).any():
+            if position in deciding:
                 continue
-            cells = np.flatnonzero(true[position])
-            if not len(cells):
-                yield self._finding("unreachable", "never decides: its conditions cannot hold.", rule.name)
+            holding = next(iter(self.space.kinds(only=position)), None)
+            if holding is None:
+                text = "never decides: its conditions cannot hold. Correct or remove it."
+                yield self._finding("unreachable", text, rule.name)
                 continue
-            cell = int(cells[0])
-            winner = int(choice.row[cell])
-            if winner > len(self.table.rules):
-                winner = int(choice.halted_by[cell])
+            winner = holding.halted_by if holding.row > len(self.table.rules) else holding.row
             other = self.table.rules[winner].name
             text = f"never decides: {other!r} comes first. Remove it or move it up."
-            yield self._finding("unreachable", text, rule.name, other, cell)
+            yield self._finding("unreachable", text, rule.name, other, holding)
 
-    def _conflicts(self, choice: Choice, true: list[np.ndarray]) -> Iterable[Finding]:
+    def _conflicts(self, kinds: list[Kind]) -> Iterable[Finding]:
         rules = self.table.rules
-        for i, first in enumerate(rules):
-            for j in range(i + 1, len(rules)):
-                second = rules[j]
-                if first.priority != second.priority or first.outputs == second.outputs:
-                    continue
-                cells = np.flatnonzero((choice.row == i) & true[j])
-                if len(cells):
-                    text = f"disagrees with {second.name!r} at equal priority. Give one of them priority."
-                    yield self._finding("conflict", text, first.name, second.name, int(cells[0]))
+        rivals = {
+            i: sum(
+                1 << j
+                for j in range(i + 1, len(rules))
+                if rules[j].priority == first.priority and rules[j].outputs != first.outputs
+            )
+            for i, first in enumerate(rules)
+        }
+        found: dict[tuple[int, int], Kind] = {}
+        for kind in kinds:
+            both = kind.true & rivals.get(kind.row, 0)
+            while both:
+                j = (both & -both).bit_length() - 1
+                found.setdefault((kind.row, j), kind)
+                both &= both - 1
+        for (i, j), kind in sorted(found.items()):
+            text = f"disagrees with {rules[j].name!r} at equal priority. Give one of them priority."
+            yield self._finding("conflict", text, rules[i].name, rules[j].name, kind)
 
     def _finding(
-        self, kind: str, text: str, rule: str = "", other: str = "", cell: int | None = None
+        self, what: str, text: str, rule: str = "", other: str = "", kind: Kind | None = None
     ) -> Finding:
-        names = list(dict.fromkeys([*self.inputs, *self.table.reads]))
-        example = "" if cell is None else ", ".join(self._show(name, cell) for name in names)
+        client = {} if kind is None else self.space.example(kind)
+        names = [name for name in self.space.tests if name in client]
+        example = ", ".join(_show(name, *client[name]) for name in names)
         subject = f"table {self.table.name}" + (f", rule {rule!r}," if rule else "")
         message = f"{subject} {text}" + (f" For example: {example}." if example else "")
         line = self.faults.line(("tables", self.table.name))
         for position, entry in enumerate(self.parts.rule_names.get(self.table.name, ())):
             if entry == rule:
                 line = self.faults.line(("tables", self.table.name, "rules", position))
-        return Finding(self.table.name, kind, rule, other, example, message, line)
-
-    def _show(self, name: str, cell: int) -> str:
-        column = self.columns[name]
-        if column.missing[cell]:
-            return f"{name} missing"
-        value = column.values[cell]
-        if column.kind == "text":
-            return f"{name} = {column.words[value]}"
-        return f"{name} = {('false', 'true')[value]}" if column.kind == "flag" else f"{name} = {value:g}"
+        return Finding(self.table.name, what, rule, other, example, message, line)
 
 
-def _ancestors(table: DecisionTable, earlier: list[DecisionTable]) -> list[DecisionTable]:
-    """Return the earlier tables whose outputs the table reads, directly or through others, in order."""
-    wanted = set(table.reads)
-    chain = []
-    for step in reversed(earlier):
-        if wanted & set(step.outputs):
-            chain.append(step)
-            wanted |= set(step.reads)
-    return chain[::-1]
-
-
-def _values(spec: ColumnType, tests: list[Condition]) -> Column:
-    """Return one value of a column for each set of values that no condition tells apart."""
-    if spec.kind == "flag":
-        return Column("flag", np.array([0, 1, -1], dtype=np.intp))
-    if spec.kind == "text":
-        named = sorted({word for test in tests for word in test.words or ()})
-        rest = [_OTHER] if spec.levels is None else [w for w in spec.levels if w not in named][:1]
-        words = tuple(named + rest)
-        return Column("text", np.array([*range(len(words)), -1], dtype=np.intp), words)
-    cuts = {edge for test in tests for edge in (test.low, test.high) if math.isfinite(edge)}
-    inside = sorted({spec.low, spec.high, *cuts} - {-math.inf, math.inf})
-    inside = [cut for cut in inside if spec.low <= cut <= spec.high]
-    between = [(low + high) / 2 for low, high in itertools.pairwise(inside)]
-    ends = [inside[0] - 1, inside[-1] + 1] if inside else [0.0]
-    points = [x for x in sorted({*inside, *between, *ends}) if spec.low <= x <= spec.high]
-    return Column("number", np.array([*points, np.nan]))
-
-
-def _grid(axes: dict[str, Column], cells: int) -> Columns:
-    """Return every combination of the axes' values, one row each."""
-    sizes = [len(axis.values) for axis in axes.values()]
-    positions = np.unravel_index(np.arange(cells), sizes) if sizes else ()
-    return {
-        name: Column(axis.kind, axis.values[rows], axis.words)
-        for (name, axis), rows in zip(axes.items(), positions, strict=True)
-    }
+def _show(name: str, column: Column, place: int) -> str:
+    if column.missing[place]:
+        return f"{name} missing"
+    value = column.values[place]
+    if column.kind == "text":
+        return f"{name} = {column.words[value]}"
+    return f"{name} = {('false', 'true')[value]}" if column.kind == "flag" else f"{name} = {value:.12g}"

@@ -36,6 +36,9 @@ WORDS: dict[str, dict[str, str]] = {
         "idle": "No action pays",
         "less": "{0} ({1:,.0f}, {2:,.0f} less)",
         "loss": "{0} ({1:,.0f}: costs more than it brings)",
+        "barred": "{0} ({1:,.0f}: barred, {2})",
+        "same_kind": "{0} ({1:,.0f}: excluded by an action of the same kind)",
+        "scale": "costs dwarf what is at stake: is the policy in the book's currency unit?",
         "kept": "churn {:.1%} x {:.0%} effect ({}) x value at stake {:,.0f}",
         "driver": "driver: {}",
         "no_driver": "driver not known",
@@ -63,6 +66,9 @@ WORDS: dict[str, dict[str, str]] = {
         "idle": "无收益为正的行动",
         "less": "{0}（{1:,.0f}，少{2:,.0f}）",
         "loss": "{0}（{1:,.0f}：成本高于收益）",
+        "barred": "{0}（{1:,.0f}：受限，{2}）",
+        "same_kind": "{0}（{1:,.0f}：已有同类行动）",
+        "scale": "成本远高于可挽回的价值：请核对策略与账簿的货币单位",
         "kept": "流失概率{:.1%} × 效果{:.0%}（{}）× 风险价值{:,.0f}",
         "driver": "驱动因素：{}",
         "no_driver": "驱动因素未知",
@@ -76,6 +82,16 @@ WORDS: dict[str, dict[str, str]] = {
 
 _NAMES_ZH = {
     "tier": "分层",
+    "tier_previous": "上期分层",
+    "grade": "评级",
+    "points": "评分",
+    "churn_3m": "3个月流失概率",
+    "churn_6m": "6个月流失概率",
+    "churn_driver_1": "首要流失因素",
+    "need_probability_3m": "3个月融资概率",
+    "need_probability_6m": "6个月融资概率",
+    "need_product": "预期产品",
+    "size_amount": "客户规模金额",
     "watch": "关注名单",
     "segment": "客户规模",
     "industry": "行业",
@@ -93,6 +109,9 @@ _NAMES_ZH = {
     "churn_cause": "流失类型",
     "exposure_amount": "敞口",
     "contacts_30d": "30天联系次数",
+    "sector_limit_used_ratio": "行业限额使用率",
+    "group_limit_used_ratio": "集团限额使用率",
+    "suitability_valid": "适当性评估有效",
 }
 
 
@@ -115,7 +134,9 @@ def value_texts(
     if column.kind == "flag":
         lookup = [f"{head} {words[word]}" for word in ("no", "yes", "missing")]
     else:
-        lookup = [f"{head} {word}" for word in (*column.words, words["missing"])]
+        spec = types.get(name, COLUMNS.get(name, ColumnType("text")))
+        known = dict(zip(spec.levels or (), spec.titles_zh or (), strict=False)) if lang == "zh" else {}
+        lookup = [f"{head} {known.get(word, word)}" for word in (*column.words, words["missing"])]
     return [lookup[code] for code in column.values[rows].tolist()]
 
 

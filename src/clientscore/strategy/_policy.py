@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field
+import hashlib
+import json
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,23 +14,29 @@ import numpy as np
 import pandas as pd
 
 from clientscore._checks import check_columns, check_option
-from clientscore._frames import ids_of
 from clientscore.exceptions import PolicyError
 
-from ._actions import stake
 from ._allocate import Allocation, allocate
-from ._check import PolicyReport, check_policy
+from ._candidates import list_candidates, stated_capacity
+from ._capacity import groups_of
+from ._check import PolicyReport, check_policy, refuse
+from ._control import control_cells
+from ._diff import PolicyDiff, compare
+from ._examples import doubt_units, run_examples
 from ._explain import Language
-from ._parse import Parts, parse
-from ._recommend import OUTPUT_COLUMNS, decide, open_gates, pick_actions, plan, reads_of
+from ._extras import moved
+from ._parse import parse
+from ._recommend import OUTPUT_COLUMNS, decided_frame, plan, reads_of
 from ._rules import encode_frame, encode_one
 from ._source import Faults, read_toml
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from ._parse import Item
+    from clientscore.value import ValueParameters
+
+    from ._parts import Item, Parts
     from ._rules import ColumnType, DecisionTable
 
 _CHUNK = 200_000
@@ -41,6 +49,7 @@ _TEXT_COLUMNS = (
     "rule",
     "strategy_reason",
     "runner_up",
+    "policy_warning",
 )
 _NUMBER_COLUMNS = ("sla_hours", "sla_terms_days", "sla_decision_days", "contact_cadence_days", "action_value")
 
@@ -104,8 +113,18 @@ class ServiceStrategy:
         return resources.files(__package__).joinpath("default_policy.toml").read_text(encoding="utf-8")
 
     @classmethod
-    def from_text(cls, text: str, name: str = "policy") -> ServiceStrategy:
-        """Read a policy from TOML text; `name` stands in messages.
+    def from_text(cls, text: str, name: str = "policy", *, strict: bool = False) -> ServiceStrategy:
+        """Read a policy from TOML text.
+
+        Parameters
+        ----------
+        text : str
+            The policy.
+        name : str, default "policy"
+            What it is called in messages.
+        strict : bool, default False
+            Whether gaps, overlapping rules and rules that never decide are faults too; else they are left
+            to `check`.
 
         Raises
         ------
@@ -113,11 +132,21 @@ class ServiceStrategy:
             The text is not TOML, or the policy has faults; all are listed with their lines.
         """
         document, faults = read_toml(text, name)
+        if strict:
+            refuse(parse(document, faults), faults)
         return cls(document, _lines=faults)
 
     @classmethod
-    def from_toml(cls, path: str | os.PathLike[str]) -> ServiceStrategy:
-        """Read a policy from a TOML file.
+    def from_toml(cls, path: str | os.PathLike[str], *, strict: bool = True) -> ServiceStrategy:
+        """Read a policy from a TOML file, to be put to work.
+
+        Parameters
+        ----------
+        path : str or path
+            The file.
+        strict : bool, default True
+            Whether gaps, overlapping rules and rules that never decide are faults too; with False a draft
+            can be read and looked at with `check`.
 
         Raises
         ------
@@ -131,7 +160,7 @@ class ServiceStrategy:
             raise PolicyError(f"{path} cannot be opened ({error.strerror}). Check the path.") from error
         except UnicodeDecodeError as error:
             raise PolicyError(f"{path} must be a text file in UTF-8; {error}.") from error
-        return cls.from_text(text, name=Path(path).name)
+        return cls.from_text(text, name=Path(path).name, strict=strict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the policy as plain data."""
@@ -148,13 +177,33 @@ class ServiceStrategy:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> ServiceStrategy:
-        """Build from the state a model file keeps."""
-        return cls.from_dict(state)
+        """Build from the state a model file keeps; figures that older states held elsewhere are moved."""
+        return cls.from_dict(moved(state))
 
     @property
     def layers(self) -> dict[str, Item]:
         """Service layers by name, lowest rank first."""
         return dict(sorted(self._parts.layers.items(), key=lambda item: item[1].more["rank"]))
+
+    def value_parameters(self) -> ValueParameters:
+        """Return the bank's figures behind the value of a client: LGD, CCF, hurdle, margins, win rate.
+
+        The section ``[value]`` of the policy is their one source; `value.client_value` takes them.
+
+        Examples
+        --------
+        >>> ServiceStrategy.default().value_parameters().lgd
+        0.4
+        """
+        return self._parts.value
+
+    @property
+    def policy_id(self) -> str:
+        """Name, version and a hash of all that the policy says: what a record of decisions refers to."""
+        head = self.document.get("policy", {})
+        said = json.dumps(self.document, sort_keys=True, ensure_ascii=False, default=str)
+        digest = hashlib.sha256(said.encode()).hexdigest()[:12]
+        return " ".join([*(str(head[key]) for key in ("name", "version") if key in head), digest])
 
     @property
     def tables(self) -> tuple[DecisionTable, ...]:
@@ -166,9 +215,73 @@ class ServiceStrategy:
         """Columns that `recommend` reads where present."""
         return tuple(self._types)
 
-    def check(self) -> PolicyReport:
-        """Prove completeness, find conflicts and unreachable rules; each finding has a counter-example."""
-        return check_policy(self._parts, self._lines)
+    def check(self, frame: pd.DataFrame | None = None) -> PolicyReport:
+        """Prove completeness, find conflicts and unreachable rules, run the examples of the policy.
+
+        Parameters
+        ----------
+        frame : DataFrame, default None
+            A book as in `recommend`; with it, amounts in another unit than the book's are found too.
+
+        Returns
+        -------
+        PolicyReport
+            `.frame()`, one row a finding with a counter-example; `.ok`; `.raise_if()`.
+        """
+        findings = [*check_policy(self._parts, self._lines).findings]
+        findings += run_examples(self._parts, self._types, self._lines)
+        if frame is not None:
+            check_columns(frame.columns, ("tier", "watch"), subject="check")
+            findings += doubt_units(self._parts, self._types, frame)
+        return PolicyReport(tuple(findings))
+
+    def decide(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Ask the decision tables alone: their outputs and rules, no products, actions or texts.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            As in `recommend`; `tier` and `watch` may be absent.
+
+        Returns
+        -------
+        DataFrame
+            On `frame`'s index: the outputs of the tables, and for each table `<table>_rule`, a category
+            ("otherwise" and "not evaluated" included).
+        """
+        pieces = [
+            decided_frame(self._parts, encode_frame(part, self._types), part.index)
+            for start in range(0, max(len(frame), 1), _CHUNK)
+            for part in [frame.iloc[start : start + _CHUNK]]
+        ]
+        return pieces[0] if len(pieces) == 1 else pd.concat(pieces)
+
+    def diff(self, new: ServiceStrategy, frame: pd.DataFrame) -> PolicyDiff:
+        """Compare this policy with a new one on a book: which clients change, in what, and why.
+
+        Parameters
+        ----------
+        new : ServiceStrategy
+            The policy to come.
+        frame : DataFrame
+            The book as in `recommend`.
+
+        Returns
+        -------
+        PolicyDiff
+            `.frame()`, one row a client and changed output; `.summary()`.
+
+        Examples
+        --------
+        >>> old = ServiceStrategy.default()
+        >>> document = old.to_dict()
+        >>> document["tables"]["layer"]["rules"][5]["then"] = {"service_layer": "basic"}
+        >>> book = pd.DataFrame({"tier": ["B"], "watch": [False]}, index=pd.Index(["C1"], name="client_id"))
+        >>> change = old.diff(ServiceStrategy(document), book).frame().iloc[0]
+        >>> change["before"], change["after"], change["why"]
+        ('value_added', 'basic', "rule 'core client' gives another answer")
+        """
+        return compare((self._parts, self._types), (new._parts, new._types), frame)
 
     def recommend(self, frame: pd.DataFrame, *, as_of: Any = None, lang: Language = "en") -> pd.DataFrame:
         """Give each client its service plan.
@@ -190,7 +303,8 @@ class ServiceStrategy:
             On `frame`'s index: `service_layer`, `coverage`, `sla_hours` (first answer), `sla_terms_days`
             (indicative terms), `sla_decision_days`, `contact_cadence_days`, `products`, `reports`, `actions`
             (names joined by "; ", required actions first), `action_value` (expected net value of the listed
-            actions, currency units), `rule`, `strategy_reason`, `runner_up`, `next_review`.
+            actions, currency units), `rule`, `strategy_reason`, `runner_up` (the best action that was not
+            chosen and why not), `policy_warning` (costs dwarf what is at stake), `next_review`.
 
         Raises
         ------
@@ -246,63 +360,116 @@ class ServiceStrategy:
         one["next_review"] = one["next_review"].item()
         return one
 
-    def candidates(self, frame: pd.DataFrame) -> pd.DataFrame:
+    def candidates(self, frame: pd.DataFrame, columns: Sequence[str] = ()) -> pd.DataFrame:
         """Return every action that each client is eligible for and whose value is known, one row each.
+
+        Required actions are there whatever they are worth; their value is missing where it is not known.
 
         Parameters
         ----------
         frame : DataFrame
             As in `recommend`.
+        columns : sequence of str, default ()
+            Further columns of `frame` to carry along, such as the team.
 
         Returns
         -------
         DataFrame
             `client_id`, `action`, `kind`, `required`, `value` (expected net value) with its parts `uplift`,
             `value_at_stake`, `value_kept`, `need_won`, `expected_loss_change`, `loss_avoided`, `cost`
-            (currency units), and `hours` of a relationship manager.
+            (currency units), and what it takes: `hours` of a relationship manager, `contacts`, and
+            `new_lending` (expected additional lending, currency units).
         """
-        check_columns(frame.columns, ("tier", "watch"), subject="candidates")
-        n = len(frame)
-        columns = encode_frame(frame, self._types)
-        decide(self._parts, columns, n)
-        picked = pick_actions(self._parts, columns, open_gates(self._parts, columns, n), n)
-        at_stake = stake(columns, self._parts)
-        ids = ids_of(frame)
-        pieces = []
-        for position, item in enumerate(picked.valued):
-            open_ = np.isfinite(picked.values[position]) | (picked.required[position] & ~np.isnan(item.value))
-            rows = np.flatnonzero(open_)
-            table = {
-                "position": rows, "client_id": ids[rows], "action": item.action.name,
-                "kind": item.action.kind, "required": item.action.required,
-                "value": item.value[rows], "uplift": item.uplift[rows],
-                "value_at_stake": at_stake[rows], "value_kept": item.kept[rows],
-                "need_won": item.won[rows], "expected_loss_change": item.loss_change[rows],
-                "loss_avoided": item.avoided[rows], "cost": item.cost[rows], "hours": item.action.hours,
-            }  # fmt: skip
-            pieces.append(pd.DataFrame(table))
-        long = pd.concat(pieces, ignore_index=True)
-        long = long.astype({"client_id": "str", "action": "str", "kind": "str"})
-        return long.sort_values("position", kind="stable", ignore_index=True).drop(columns="position")
+        return list_candidates(self._parts, self._types, frame, columns)[0]
 
-    def allocate(self, frame: pd.DataFrame, capacity: Mapping[str, float]) -> Allocation:
-        """Choose at most one action a client so that the total value is highest within the capacities.
+    def control(self, ids: Iterable[Any]) -> pd.Series:
+        """Return for each client whether it stands in a control cell of the policy (`[control]`).
+
+        Parameters
+        ----------
+        ids : iterable of shape (n,)
+            Client ids.
+
+        Returns
+        -------
+        Series of bool
+            Indexed by the ids; see `control_cells`.
+        """
+        ids = list(ids)
+        cells = control_cells(ids, self._parts.control.share, self._parts.control.salt)
+        return pd.Series(cells, index=pd.Index(ids, name="client_id"), name="control")
+
+    def allocate(
+        self,
+        frame: pd.DataFrame,
+        capacity: Mapping[str, Any] | None = None,
+        *,
+        max_actions: int | None = None,
+        control_share: float | None = None,
+        control_salt: str | None = None,
+    ) -> Allocation:
+        """Choose actions so that the total value is highest within the capacities.
+
+        Required actions come first. Clients in a control cell get nothing else: what they would have got at
+        the prices stands in the record with `control`, so that effects can be measured against it.
 
         Parameters
         ----------
         frame : DataFrame
             The book as in `recommend`, or candidates as from `candidates` (a frame with a column `action`).
-        capacity : mapping of str to float
-            What there is of each resource. "rm_hours" counts the column `hours`, "budget" the column `cost`,
-            any other name the candidate column of that name.
+        capacity : mapping, default None
+            What there is of each resource: an amount, or amounts by a column of the book and its groups
+            (``{"calls": {"team": {"north": 40, "south": 60}}}``). "rm_hours" counts the column `hours`,
+            "budget" `cost`, "calls" `contacts`, "credit" `new_lending`; any other name the candidate column
+            of that name. None takes the section ``[capacities]`` of the policy.
+        max_actions : int, default None
+            Actions a client may get besides required ones; None takes the policy's `max_actions`.
+        control_share : float, default None
+            Share of clients in control; None takes the policy's ``[control]``.
+        control_salt : str, default None
+            Word that names the draw; None takes the policy's.
 
         Returns
         -------
         Allocation
-            `.frame()`, `.prices`, `.bound`, `.value`, `.used`.
+            `.frame()`, `.prices`, `.bound`, `.value`, `.used`, `.capacities()`.
+
+        Raises
+        ------
+        InvalidParameterError
+            A capacity is negative, missing or names no column or not every group; all are listed.
+
+        Examples
+        --------
+        >>> book = pd.DataFrame(
+        ...     {"tier": "B", "watch": False, "churn_12m": [0.3, 0.1], "value": [4e5, 9e5],
+        ...      "churn_driver_1": "complaints_12m"},
+        ...     index=pd.Index(["C1", "C2"], name="client_id"),
+        ... )
+        >>> result = ServiceStrategy.default().allocate(book, {"rm_hours": 5}, control_share=0.0)
+        >>> result.frame()[["client_id", "action", "allocated"]]
+          client_id                action  allocated
+        0        C1  complaint_resolution       True
+        1        C2          manager_call       True
         """
-        candidates = frame if "action" in frame.columns else self.candidates(frame)
-        return allocate(candidates, capacity)
+        parts = self._parts
+        if "action" in frame.columns:
+            candidates = frame
+            stated = stated_capacity(parts, None, None) if capacity is None else capacity
+        else:
+            by = groups_of(capacity) if capacity is not None else [one.by for one in parts.capacities]
+            names = [name for name in dict.fromkeys(by) if name is not None and name in frame.columns]
+            candidates, columns = list_candidates(parts, self._types, frame, names)
+            stated = stated_capacity(parts, frame, columns) if capacity is None else capacity
+        result = allocate(
+            candidates,
+            stated,
+            max_actions=int(parts.settings["max_actions"]) if max_actions is None else max_actions,
+            one_per_kind=parts.one_action_per_kind,
+            control_share=parts.control.share if control_share is None else control_share,
+            control_salt=parts.control.salt if control_salt is None else control_salt,
+        )
+        return replace(result, policy_id=self.policy_id)
 
 
 def _dates(frame: pd.DataFrame, as_of: Any) -> np.ndarray:

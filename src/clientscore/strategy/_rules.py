@@ -26,17 +26,22 @@ Kind = Literal["number", "text", "flag"]
 
 @dataclass(frozen=True)
 class ColumnType:
-    """What a column may hold: a number in [low, high], a flag, or a word (one of `levels` where given)."""
+    """What a column may hold: a number in [low, high], a flag, or a word (one of `levels` where given).
+
+    `titles_zh` are the levels in Chinese.
+    """
 
     kind: Kind
     low: float = -math.inf
     high: float = math.inf
     levels: tuple[str, ...] | None = None
     unit: str = ""
+    titles_zh: tuple[str, ...] | None = None
 
 
 _SHARE = ColumnType("number", 0.0, 1.0, unit="share")
 _AMOUNT = ColumnType("number", unit="amount")
+_PURPOSES_ZH = ("流动资金", "再融资", "资本开支", "贸易", "业务扩张", "流动性压力")
 _TEXT, _FLAG = ColumnType("text"), ColumnType("flag")
 
 #: The columns a policy may read without declaring them.
@@ -53,7 +58,7 @@ COLUMNS: dict[str, ColumnType] = {
     "churn_cause": _TEXT,
     "churn_driver_1": _TEXT,
     **{f"need_probability_{h}m": _SHARE for h in (3, 6, 12)},
-    "need_purpose": ColumnType("text", levels=PURPOSES),
+    "need_purpose": ColumnType("text", levels=PURPOSES, titles_zh=_PURPOSES_ZH),
     "need_product": _TEXT,
     "need_amount_expected": ColumnType("number", low=0.0, unit="amount"),
     "value": _AMOUNT,
@@ -64,6 +69,9 @@ COLUMNS: dict[str, ColumnType] = {
     "kyc_valid": _FLAG,
     "wants_reports": _FLAG,
     "contacts_30d": ColumnType("number", low=0.0),
+    "sector_limit_used_ratio": ColumnType("number", low=0.0, unit="share"),
+    "group_limit_used_ratio": ColumnType("number", low=0.0, unit="share"),
+    "suitability_valid": _FLAG,
 }
 
 
@@ -131,6 +139,8 @@ def _encode_numbers(name: str, kind: Kind, series: Any) -> Column:
     except (TypeError, ValueError) as error:
         word = "numbers" if kind == "number" else "true, false or missing"
         raise DataError(f"{name} must hold {word}; {error}.") from error
+    if values.ndim != 1:
+        raise DataError(f"{name} must hold one value a client; got lists or tables.")
     if kind == "number":
         infinite = int(np.isinf(values).sum())
         if infinite:

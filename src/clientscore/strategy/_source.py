@@ -36,12 +36,17 @@ class Faults:
         self.name = name
         self.lines = lines or {}
         self.found: list[tuple[int, str]] = []
+        self.paths: list[Path] = []
 
     def add(self, path: Path, text: str) -> None:
         """Note one fault at `path`."""
-        line = self.line(path)
+        self.paths.append(path)
+        self.add_text(self.line(path), f"{dotted(path)} {text}")
+
+    def add_text(self, line: int | None, text: str) -> None:
+        """Note one fault in words of its own."""
         where = f"{self.name}, line {line}" if line else self.name
-        self.found.append((line or 0, f"{where}: {dotted(path)} {text}"))
+        self.found.append((line or 0, f"{where}: {text}"))
 
     def unknown(self, path: Path, kind: str, word: str, known: Iterable[str]) -> None:
         """Note a word that names nothing, with the nearest one that does."""
@@ -59,8 +64,8 @@ class Faults:
     def raise_if(self) -> None:
         """Raise one PolicyError with all faults in the order of the file."""
         if self.found:
-            count = len(self.found)
-            texts = [text for _, text in sorted(self.found, key=lambda item: item[0])]
+            texts = [text for _, text in sorted(dict.fromkeys(self.found), key=lambda item: item[0])]
+            count = len(texts)
             raise PolicyError(f"{self.name} has {count} fault{'s' if count > 1 else ''}.", texts)
 
 

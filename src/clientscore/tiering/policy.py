@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -13,11 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from clientscore._checks import check_columns, check_interval, did_you_mean
+from clientscore._checks import check_columns, did_you_mean
 from clientscore._frames import ids_of, number_of, numbers_of
-from clientscore.exceptions import DataError, InvalidParameterError, PolicyError
+from clientscore.exceptions import PolicyError
 
-from .inputs import MISSING, SIGNAL_SIDES, history, history_of, lacking, red_of, red_signals, run_date
+from .faults import faults_of
+from .fitting import by_capacity, by_shares, check_no_matrix, coverage_of
+from .groups import groups_of
+from .inputs import MISSING, history, history_of, lacking, red_of, red_signals, run_date
+from .matrix import TierMatrix
 from .overrides import apply_overrides
 
 if TYPE_CHECKING:
@@ -71,6 +73,9 @@ class TierPolicy:
     watch_signals : sequence of {"credit", "attrition"}, default ("credit",)
         Sides of early warning whose red puts a client on watch. A client that may leave needs an offer, and
         watch would bar it: name "attrition" only where your service plan knows the difference.
+    matrix : TierMatrix, default None
+        Tiers by two measures in bands instead of the score; `cutoffs` then only name the tiers. PD gates,
+        buffer, stay, overrides and watch act as before.
 
     Raises
     ------
@@ -101,9 +106,10 @@ class TierPolicy:
     watch_dpd_days: float = 30.0
     watch_grades: Sequence[str] = ("D",)
     watch_signals: Sequence[str] = ("credit",)
+    matrix: TierMatrix | None = None
 
     def __post_init__(self) -> None:
-        faults = list(_faults(self))
+        faults = faults_of(self)
         if faults:
             raise PolicyError(f"The tier policy has {len(faults)} fault{'s' * (len(faults) > 1)}.", faults)
         object.__setattr__(self, "cutoffs", dict(self.cutoffs))
@@ -129,6 +135,9 @@ class TierPolicy:
             raise PolicyError(
                 f"The tier policy has {len(faults)} unknown key{'s' * (len(faults) > 1)}.", faults
             )
+        matrix = state.get("matrix")
+        if isinstance(matrix, Mapping):
+            return cls(**{**state, "matrix": TierMatrix.from_dict(matrix)})
         return cls(**state)
 
     @classmethod
@@ -151,7 +160,8 @@ class TierPolicy:
     def to_dict(self) -> dict[str, Any]:
         """Return the policy as plain data."""
         lists = {name: list(getattr(self, name)) for name in ("watch_grades", "watch_signals")}
-        return asdict(self) | lists
+        matrix = None if self.matrix is None else self.matrix.to_dict()
+        return asdict(self) | lists | {"matrix": matrix}
 
     def to_state(self) -> dict[str, Any]:
         """Return the state a model file keeps."""
@@ -205,21 +215,59 @@ class TierPolicy:
         DataError
             The book has too few different scores.
         """
+        check_no_matrix(self.matrix)
         shares = shares or {"A": 0.15, "B": 0.35}
-        if set(shares) != set(self.cutoffs) or not 0 < sum(shares.values()) < 1 or min(shares.values()) <= 0:
-            raise InvalidParameterError(
-                f"shares must name {', '.join(self.cutoffs)} with positive shares that add to less than 1; "
-                f"got {dict(shares)!r}."
-            )
-        known = self.score(frame).dropna().to_numpy()
-        if len(np.unique(known)) <= len(self.cutoffs):
-            raise DataError(
-                f"fit_cutoffs needs more different scores than cut-offs; got {len(np.unique(known))} "
-                f"scores for {len(self.cutoffs)} cut-offs. Give cutoffs by hand."
-            )
-        top = np.cumsum([shares[tier] for tier in self.cutoffs])
-        amounts = np.quantile(known, 1 - top)
-        return replace(self, cutoffs=dict(zip(self.cutoffs, map(float, amounts), strict=True)))
+        return replace(self, cutoffs=by_shares(self.score(frame).to_numpy(), list(self.cutoffs), shares))
+
+    def optimize_cutoffs(
+        self,
+        frame: pd.DataFrame,
+        *,
+        hours: Mapping[str, float],
+        gain: Mapping[str, float],
+        capacity_hours: float,
+    ) -> TierPolicy:
+        """Return a new policy whose cut-offs make the hours of coverage earn most.
+
+        A client in a tier takes its hours and brings gain x score. The cut-offs are those of the linear
+        program: one price for an hour, at which every client is in the tier that is worth it, PD gates held.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            The book, with the columns of `assign`.
+        hours : mapping of str to float
+            Hours a year that a client of each tier takes; they fall from the best tier down.
+        gain : mapping of str to float
+            Share of the score that the service of each tier adds, in [0, 1]; falls from the best tier down.
+            It is what serving better is worth: measure it (see the how-to on effects).
+        capacity_hours : float
+            Hours a year there are for the whole book.
+
+        Returns
+        -------
+        TierPolicy
+
+        Raises
+        ------
+        InvalidParameterError
+            Hours or gains do not name the tiers or do not fall, or a tier is never worth its hours.
+        DataError
+            The hours do not even serve everybody in the last tier.
+
+        Examples
+        --------
+        >>> book = pd.DataFrame({"size_amount": 0.0, "pd": 0.01, "value": [9e5, 5e5, 1e5, 2e4]})
+        >>> hours, gain = {"A": 60, "B": 20, "C": 2}, {"A": 0.10, "B": 0.06, "C": 0.0}
+        >>> policy = TierPolicy().optimize_cutoffs(book, hours=hours, gain=gain, capacity_hours=104)
+        >>> policy.assign(book)["tier"].tolist()
+        ['A', 'B', 'B', 'C']
+        """
+        check_no_matrix(self.matrix)
+        coverage = coverage_of(self.tiers, hours, gain, capacity_hours)
+        gate = self._gate_rank(numbers_of(frame, "pd"))
+        cuts = by_capacity(self.score(frame).to_numpy(), gate, self.tiers, coverage)
+        return replace(self, cutoffs=cuts)
 
     def assign(
         self,
@@ -228,6 +276,7 @@ class TierPolicy:
         *,
         overrides: pd.DataFrame | None = None,
         as_of: Any = None,
+        group: str | None = None,
     ) -> pd.DataFrame:
         """Give each client its tier.
 
@@ -244,6 +293,10 @@ class TierPolicy:
             Decisions of persons: `client_id`, `tier`, `reason`, `owner`, `expires` (last day of effect).
         as_of : date, default None
             Day of the run; None reads it from the index or the column `as_of`. Needed for overrides.
+        group : str, default None
+            Column that names the group of a legal entity, such as "group_id": all members get the tier of
+            their figures together (amounts added, the highest PD). Watch and overrides stay the entity's.
+            None gives each legal entity a tier of its own.
 
         Returns
         -------
@@ -268,7 +321,13 @@ class TierPolicy:
         run = None if previous is None and overrides is None else run_date(frame, as_of)
         ids = ids_of(frame)
         past = None if previous is None else history(ids, previous, run, self.tiers, self.periods)
-        rank, reason = self._decide(facts, past)
+        if group is None:
+            rank, reason = self._decide(facts, past)
+        else:
+            groups = groups_of(frame, group, ids)
+            found, told = self._decide(groups.together(facts), groups.past(past))
+            told = groups.told(told, facts)
+            rank, reason = found[groups.code], [told[code] for code in groups.code.tolist()]
         watch, known = self._watch(facts, graded, barred)
         note = np.full(len(frame), None, dtype=object)
         if overrides is not None:
@@ -341,14 +400,24 @@ class TierPolicy:
         """Return position of the tier (-1 missing) and reason: the one rule behind a book and a client."""
         score = self._score(facts)
         gate = self._gate_rank(facts["pd"])
-        reached = self._score_rank(score)
+        reached = self._reached(facts, score)
         plain = np.maximum(reached, gate)
-        rank, held = self._with_history(score, facts["pd"], plain, gate, past)
+        rank, held = self._with_history(facts, score, plain, gate, past)
         rank = np.where(np.isnan(score), MISSING, rank)
         return rank, self._reasons(facts, score, reached, gate, rank, held)
 
-    def _score_rank(self, score: Floats, shift: float = 0.0) -> NDArray[np.intp]:
-        """Position of the best tier whose cut-off, moved by a share of itself, the score reaches."""
+    def _measures(self, facts: Mapping[str, Floats]) -> dict[str, Floats]:
+        """Return what a matrix may read."""
+        need = facts["need_amount_expected"]
+        potential = self.size_rate * facts["size_amount"] + self.need_rate * np.where(
+            np.isnan(need), 0.0, need
+        )
+        return {**facts, "potential": potential}
+
+    def _reached(self, facts: Mapping[str, Floats], score: Floats, shift: float = 0.0) -> NDArray[np.intp]:
+        """Position of the tier that the client reaches, lines moved away by a share of themselves."""
+        if self.matrix is not None:
+            return self.matrix.rank(self._measures(facts), self.tiers, shift)
         rank = np.zeros(len(score), dtype=np.intp)
         for amount in self.cutoffs.values():
             rank += ~(score >= amount + shift * abs(amount))
@@ -364,8 +433,8 @@ class TierPolicy:
 
     def _with_history(
         self,
+        facts: Mapping[str, Floats],
         score: Floats,
-        pd_values: Floats,
         plain: NDArray[np.intp],
         gate: NDArray[np.intp],
         past: History | None,
@@ -374,8 +443,9 @@ class TierPolicy:
         if past is None:
             return plain, np.zeros(len(plain), dtype=np.int8)
         last, steady = past
-        up = np.maximum(self._score_rank(score, self.buffer), self._gate_rank(pd_values, 1 - self.buffer))
-        down = np.maximum(self._score_rank(score, -self.buffer), gate)
+        strict = self._gate_rank(facts["pd"], 1 - self.buffer)
+        up = np.maximum(self._reached(facts, score, self.buffer), strict)
+        down = np.maximum(self._reached(facts, score, -self.buffer), gate)
         moved = np.where(up < last, up, np.where(down > last, down, last))
         stay = np.maximum(last, gate)  # credit acts at once
         rank = np.where(last == MISSING, plain, np.where(steady, moved, stay))
@@ -406,60 +476,20 @@ class TierPolicy:
         gates = [f"the {self.pd_gates.get(tier, 1.0):.1%} gate of {tier}" for tier in self.cutoffs]
         why = ["", f"inside the {self.buffer:.0%} buffer", f"moved within {self.periods} runs"]
         empty = lacking({name: facts[name] for name in _NEEDED})
+        cells = None if self.matrix is None else self.matrix.where(self._measures(facts))
         texts = []
         rows = zip(score.tolist(), value.tolist(), size.tolist(), reached, gate, rank, held, strict=True)
         for i, (s, v, z, line, barred, final, hold) in enumerate(rows):
             if empty[i]:
                 texts.append(empty[i])
                 continue
-            text = f"score {s:,.0f} = value {v:,.0f} + {self.size_rate:g} x size {z:,.0f}"
-            text += f" + need {need[i]:,.0f}" if self.need_rate else ""
-            text += f", {lines[line]}"
+            if cells is None:
+                text = f"score {s:,.0f} = value {v:,.0f} + {self.size_rate:g} x size {z:,.0f}"
+                text += f" + need {need[i]:,.0f}" if self.need_rate else ""
+                text += f", {lines[line]}"
+            else:
+                text = f"{cells[i]}: {self.tiers[line]}"
             text += f" but PD {pd_values[i]:.1%} above {gates[barred - 1]}" if barred > line else ""
             text += f"; held at {self.tiers[final]}: {why[hold]}" if hold else ""
             texts.append(text)
         return texts
-
-
-def _faults(policy: TierPolicy) -> list[str]:
-    """List every way in which the parameters contradict the rules."""
-    faults = [
-        f"{name} must map tiers to numbers, such as {{'A': 1.0}}; got {getattr(policy, name)!r}."
-        for name in ("cutoffs", "pd_gates")
-        if not isinstance(getattr(policy, name), Mapping)
-    ]
-    if faults:
-        return faults
-    if isinstance(policy.watch_grades, str):
-        faults.append(f"watch_grades must be a list of grades; got {policy.watch_grades!r}.")
-    sides = policy.watch_signals
-    if isinstance(sides, str) or not isinstance(sides, Sequence) or not set(sides) <= set(SIGNAL_SIDES):
-        faults.append(f"watch_signals must be a list out of {', '.join(SIGNAL_SIDES)}; got {sides!r}.")
-    amounts = [policy.cutoffs[tier] for tier in policy.cutoffs]
-    if not amounts or not all(isinstance(a, int | float) and math.isfinite(a) for a in amounts):
-        faults.append(f"cutoffs must be finite amounts, one a tier; got {dict(policy.cutoffs)!r}.")
-    elif any(high <= low for high, low in itertools.pairwise(amounts)):
-        listed = ", ".join(f"{tier}={amount:g}" for tier, amount in policy.cutoffs.items())
-        faults.append(f"cutoffs must fall from the best tier down; got {listed}. Swap them?")
-    if policy.otherwise in policy.cutoffs:
-        faults.append(f"otherwise must be a tier without a cut-off; got {policy.otherwise!r}.")
-    faults += [
-        f"pd_gates: {tier!r} is not a tier with a cut-off.{did_you_mean(tier, policy.cutoffs)}"
-        for tier in policy.pd_gates
-        if tier not in policy.cutoffs
-    ]
-    rates = {f"pd_gates.{tier}": gate for tier, gate in policy.pd_gates.items()}
-    rates |= {name: getattr(policy, name) for name in ("size_rate", "need_rate", "buffer", "watch_pd")}
-    for name, rate in rates.items():
-        faults += _interval_fault(name, rate, high=1.0)
-    faults += _interval_fault("watch_dpd_days", policy.watch_dpd_days)
-    faults += _interval_fault("periods", policy.periods, low=1.0)
-    return faults
-
-
-def _interval_fault(name: str, value: Any, low: float = 0.0, high: float = math.inf) -> list[str]:
-    try:
-        check_interval(name, value, low=low, high=high)
-    except InvalidParameterError as error:
-        return [error.message]
-    return []

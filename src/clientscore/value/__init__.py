@@ -18,6 +18,7 @@ from .formulas import (
     save_value,
 )
 from .lifetime import lifetime_value
+from .wallet import peer_wallet, share_of_wallet, wallet
 
 __all__ = [
     "ValueParameters",
@@ -29,6 +30,9 @@ __all__ = [
     "expected_need_value",
     "exposure_at_default",
     "lifetime_value",
+    "peer_wallet",
     "raroc",
     "save_value",
+    "share_of_wallet",
+    "wallet",
 ]

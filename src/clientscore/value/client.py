@@ -12,7 +12,7 @@ from clientscore._checks import check_columns, check_interval, check_option, did
 from clientscore._frames import number_of, numbers_of
 from clientscore.exceptions import InvalidParameterError
 
-from .formulas import economic_capital, expected_loss, expected_need_value, exposure_at_default
+from .formulas import economic_capital, expected_loss, expected_need_value, exposure_at_default, raroc
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +42,9 @@ class ValueParameters:
         Capital as a fraction of EAD under "flat".
     hurdle_rate : float, default 0.1
         Return owners ask for on capital, a year.
+    funding_rate : float, default 0.0
+        Yearly cost of funding drawn balances, taken off a known income; 0 where `income_amount` is after
+        funding already, as the default schema has it.
     lending_margin : float, default 0.018
         Yearly margin on drawn balances after funding; used only where `income_amount` is missing.
     deposit_margin : float, default 0.008
@@ -63,6 +66,7 @@ class ValueParameters:
     capital_method: CapitalMethod = "irb"
     capital_ratio: float = 0.08
     hurdle_rate: float = 0.1
+    funding_rate: float = 0.0
     lending_margin: float = 0.018
     deposit_margin: float = 0.008
     cost_income_ratio: float = 0.35
@@ -137,7 +141,8 @@ def client_value(frame: pd.DataFrame, parameters: ValueParameters | None = None)
     -------
     DataFrame
         On `frame`'s index: `value`, its parts `value_income`, `value_cost`, `value_expected_loss`,
-        `value_capital_charge`, `value_need` (currency units a year), and `value_basis`: "income"; "balances"
+        `value_capital_charge`, `value_need` and `value_eva` (value before the need; currency units a year),
+        `value_raroc` (a fraction a year, missing without capital), and `value_basis`: "income"; "balances"
         where income is missing and margins stand in for it; "need" for a prospect with no business yet;
         "not evaluated: <column> missing" where the value is missing. A part that cannot be computed is
         named after the basis ("income; need not evaluated").
@@ -207,7 +212,8 @@ def _value(column: dict[str, Floats], parameters: ValueParameters) -> dict[str, 
         kind, income = _income(column, parameters)
         cost = _filled(column["cost_amount"], parameters.cost_income_ratio * income)
         loss = expected_loss(column["pd"], parameters.lgd, exposure)
-        charge = parameters.hurdle_rate * _capital(column["pd"], exposure, parameters)
+        capital = _capital(column["pd"], exposure, parameters)
+        charge = parameters.hurdle_rate * capital
         need = expected_need_value(
             column["need_amount_expected"],
             column["pd"],
@@ -223,6 +229,8 @@ def _value(column: dict[str, Floats], parameters: ValueParameters) -> dict[str, 
         "value_expected_loss": loss,
         "value_capital_charge": charge,
         "value_need": need,
+        "value_eva": income - cost - loss - charge,
+        "value_raroc": raroc(income, cost, loss, capital),
         "value_basis": _basis(kind, column, need),
     }
 
@@ -250,7 +258,8 @@ def _income(column: dict[str, Floats], parameters: ValueParameters) -> tuple[NDA
     known = ~np.isnan(drawn) | ~np.isnan(balance)
     kind, found = np.where(known, _BALANCES, kind), np.where(known, margin, found)
     known = ~np.isnan(income)
-    return np.where(known, _INCOME, kind), np.where(known, income, found)
+    after_funding = income - parameters.funding_rate * _filled(drawn, 0.0)
+    return np.where(known, _INCOME, kind), np.where(known, after_funding, found)
 
 
 def _capital(pd_column: Floats, exposure: Floats, parameters: ValueParameters) -> Floats:

@@ -183,6 +183,15 @@ def eva(raroc: Any, capital: Any, hurdle_rate: float = 0.1) -> Any:
     hurdle_rate : float, default 0.1
         A fraction a year.
 
+    Returns
+    -------
+    float, array or Series
+        Currency units a year.
+
+    References
+    ----------
+    Stewart (1991), The Quest for Value, HarperBusiness, ISBN 978-0-88730-418-7.
+
     Examples
     --------
     >>> round(eva(0.14, 500.0, hurdle_rate=0.1), 6)
@@ -219,6 +228,11 @@ def expected_need_value(
     -------
     float, array or Series
         Currency units a year; negative where the margin does not pay for the risk.
+
+    References
+    ----------
+    The margin on what is won less its expected loss (`expected_loss`): the revenue side of RAROC, Matten
+    (2000), Managing Bank Capital, 2nd ed., Wiley, ISBN 978-0-471-85196-8.
 
     Examples
     --------
