@@ -1,0 +1,1 @@
+"""Parts of the benchmark of strategy; `benchmarks/strategy.py` is the way in."""
