@@ -75,13 +75,14 @@ class Design:
     def of(cls, X: Any, form: Form) -> Design:
         """Return the design of a frame."""
         frame = frame_of(X)
-        return cls(form, tuple(_column(frame[name], str(name), form) for name in frame.columns))
+        return cls(form, tuple(_column(values, str(name), form) for name, values in frame.items()))
 
     def matrix(self, X: Any) -> Floats:
         """Return the matrix of rows, shape (n, k)."""
         frame = frame_of(X)
         check_columns(frame.columns, [one.name for one in self.columns], subject="the effect's covariates")
-        parts = [part for one in self.columns for part in one.transform(frame[one.name], self.form)]
+        given = dict(frame.items())
+        parts = [part for one in self.columns for part in one.transform(given[one.name], self.form)]
         return np.column_stack(parts) if parts else np.zeros((len(frame), 0))
 
     def to_state(self) -> dict[str, Any]:
@@ -116,13 +117,16 @@ def frame_of(X: Any) -> pd.DataFrame:
     twice = frame.columns[frame.columns.duplicated()]
     if len(twice):
         raise DataError(f"covariates must have each name once; {twice[0]!r} occurs again. Rename or drop it.")
+    if all(isinstance(name, str) for name in frame.columns):
+        return frame
     return frame.set_axis([str(name) for name in frame.columns], axis=1)
 
 
 def as_numbers(values: pd.Series, name: str) -> Floats:
     """Return a column as floats; missing stays missing, infinity is an error."""
     try:
-        number = values.astype("float64").to_numpy()
+        number = values.to_numpy()
+        number = number if number.dtype == np.float64 else values.astype("float64").to_numpy()
     except (TypeError, ValueError) as error:
         raise DataError(f"covariate {name!r} must hold numbers or text; {error}.") from error
     infinite = int(np.isinf(number).sum())

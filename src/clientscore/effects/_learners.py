@@ -150,7 +150,7 @@ class EffectLearner(BaseEstimator):  # type: ignore[misc]
         raise NotImplementedError
 
     def _mean(self, matrix: Floats, y: Floats, *, binary: bool = False) -> Model:
-        return fit_mean(self.base, matrix, y, seed=self.random_state, binary=binary)
+        return fit_mean(self.base, matrix, y, seed=self.random_state, binary=binary, logistic=binary)
 
     def _arm(self, matrix: Floats, sample: Sample, arm: int) -> Model:
         rows = sample.arm(arm)

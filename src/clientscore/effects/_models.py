@@ -31,6 +31,7 @@ FORM_OF: dict[str, Form] = {"linear": "linear", "additive": "additive", "boosted
 
 _PENALTIES = 10.0 ** np.arange(-1.0, 5.5, 0.5)  # of the sum of squares of the coefficients
 _LOGISTIC_PENALTY = 1.0
+_LOGISTIC_PENALTIES = 10.0 ** np.arange(0.0, 4.5, 0.5)
 _NEWTON_STEPS = 30
 _ROUNDS, _RATE, _LEAVES = 100, 0.05, 6
 
@@ -88,11 +89,20 @@ def model_from_state(state: Mapping[str, Any]) -> Model:
 
 
 def fit_mean(
-    base: Base, matrix: Floats, y: Floats, *, seed: int, binary: bool = False, max_depth: int = 3
+    base: Base,
+    matrix: Floats,
+    y: Floats,
+    *,
+    seed: int,
+    binary: bool = False,
+    max_depth: int = 3,
+    logistic: bool = False,
 ) -> Model:
-    """Learn the mean of `y` given the matrix of the base's form."""
+    """Learn the mean of `y` given the matrix of the base's form; `logistic`: ridge on the log-odds."""
     if base == "boosted":
         return _fit_boosted(matrix, y, seed=seed, binary=binary, max_depth=max_depth)
+    if logistic and binary and 0.0 < y.mean() < 1.0:
+        return fit_logistic_ridge(matrix, y)
     return fit_ridge(matrix, y)
 
 
@@ -120,10 +130,37 @@ def fit_ridge(matrix: Floats, y: Floats) -> Ridge:
 
 
 def fit_logistic(matrix: Floats, y: Floats, penalty: float = _LOGISTIC_PENALTY) -> Ridge:
-    """Logistic regression with a small penalty on the slopes, by Newton's method."""
+    """Logistic regression with a small penalty on the slopes."""
     X = np.column_stack([np.ones(len(y)), matrix])
-    ridge = np.r_[0.0, np.full(matrix.shape[1], penalty)]
-    beta = np.r_[logit(np.clip(y.mean(), 1e-6, 1 - 1e-6)), np.zeros(matrix.shape[1])]
+    beta, _ = _newton(X, y, penalty, None)
+    return Ridge(float(beta[0]), beta[1:], penalty, logistic=True)
+
+
+def fit_logistic_ridge(matrix: Floats, y: Floats) -> Ridge:
+    """Logistic regression whose penalty is chosen by the leave-one-out deviance.
+
+    One Newton step from the fit on all rows gives the log-odds of a row without itself (Rad and Maleki, 2020,
+    JRSS-B 82, 965-996).
+    """
+    X = np.column_stack([np.ones(len(y)), matrix])
+    beta: Floats | None = None
+    best = (np.inf, np.zeros(X.shape[1]), float(_LOGISTIC_PENALTIES[-1]))
+    for penalty in _LOGISTIC_PENALTIES[::-1]:  # from the smoothest on, each from the one before
+        beta, curve = _newton(X, y, penalty, beta)
+        p = expit(X @ beta)
+        leverage = ((X @ np.linalg.inv(curve)) * X).sum(axis=1)
+        out = X @ beta - (y - p) * leverage / np.maximum(1 - p * (1 - p) * leverage, 1e-9)
+        deviance = float((np.logaddexp(0, out) - y * out).mean())
+        if deviance < best[0]:
+            best = (deviance, beta, float(penalty))
+    return Ridge(float(best[1][0]), best[1][1:], best[2], logistic=True)
+
+
+def _newton(X: Floats, y: Floats, penalty: float, start: Floats | None) -> tuple[Floats, Floats]:
+    """Return the coefficients and the curvature; the first column is the intercept."""
+    ridge = np.r_[0.0, np.full(X.shape[1] - 1, penalty)]
+    first = np.r_[logit(np.clip(y.mean(), 1e-6, 1 - 1e-6)), np.zeros(X.shape[1] - 1)]
+    beta = first if start is None else start
     for _ in range(_NEWTON_STEPS):
         p = expit(X @ beta)
         slope = X.T @ (y - p) - ridge * beta
@@ -131,9 +168,9 @@ def fit_logistic(matrix: Floats, y: Floats, penalty: float = _LOGISTIC_PENALTY) 
         step = np.linalg.solve(curve, slope)
         step *= min(1.0, 5.0 / max(float(np.abs(step).max()), 1e-12))
         beta = beta + step
-        if np.abs(step).max() < 1e-8:
+        if np.abs(step).max() < 1e-6:
             break
-    return Ridge(float(beta[0]), beta[1:], penalty, logistic=True)
+    return beta, curve
 
 
 def fit_propensity(base: Base, matrix: Floats, treatment: Floats, *, seed: int) -> Model:

@@ -74,7 +74,8 @@ def sample_of(
 def numbers(values: ArrayLike, name: str, faults: list[str]) -> Floats:
     """Return one column as floats; what is wrong with it goes to `faults`."""
     try:
-        array = np.asarray(pd.Series(values).astype("float64"), dtype=np.float64)
+        plain = isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind in "biuf"
+        array = np.asarray(values if plain else pd.Series(values).astype("float64"), dtype=np.float64)
     except (TypeError, ValueError) as error:
         faults.append(f"{name} must hold numbers; {error}. Code it as numbers.")
         return np.zeros(len(pd.Series(values)))
@@ -127,7 +128,7 @@ def by_client(values: Any, clients: Ints) -> Floats:
     """Return the sums over each client's rows: (n_clients,) or (n_clients, k)."""
     array = np.asarray(values, dtype=np.float64)
     if array.ndim == 1:
-        return np.bincount(clients, array)
+        return np.bincount(clients, array).astype(np.float64)
     return np.column_stack([np.bincount(clients, column) for column in array.T])
 
 
