@@ -43,7 +43,7 @@ class _Panel:
 
     def within(self, values: Floats) -> Floats:
         """Take the means of clients and periods out, by turns until nothing moves."""
-        left = values - values.mean()
+        left: Floats = values - values.mean()
         counts = [np.bincount(codes) for codes in (self.clients, self.periods)]
         for _ in range(_SWEEPS):
             before = left

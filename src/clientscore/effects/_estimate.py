@@ -60,7 +60,7 @@ class EffectEstimate:
     --------
     >>> found = EffectEstimate("satisfied", "AIPW", 0.04, 0.01, 500.0, 0.95, 0.80, 250, 252, 502)
     >>> print(found)
-    satisfied: +0.04 (95% interval +0.02035 to +0.05965), from 0.8 without, p = 0.00007, AIPW
+    satisfied: +0.04 (95% interval +0.02035 to +0.05965), from 0.8 without, p < 0.0001, AIPW
     """
 
     outcome: str
@@ -124,7 +124,7 @@ class EffectEstimate:
         """Return the answer in one sentence."""
         return (
             f"{self.outcome}: {self.effect:+.4g} ({self.level:.0%} interval {self.lower:+.4g} to "
-            f"{self.upper:+.4g}), from {self.baseline:.4g} without, p = {short_p(self.p_value)}, "
+            f"{self.upper:+.4g}), from {self.baseline:.4g} without, {short_p(self.p_value)}, "
             f"{self.method}"
         )
 
@@ -137,8 +137,10 @@ class EffectEstimate:
 
 
 def short_p(value: float) -> str:
-    """Return a p-value with one digit that counts."""
-    return f"{value:.2f}" if value >= 0.01 else f"{max(value, 1e-5):.1g}" if value >= 1e-4 else f"{value:.5f}"
+    """Return a p-value in words, with the digits that count."""
+    if value < 1e-4:
+        return "p < 0.0001"
+    return f"p = {value:.2f}" if value >= 0.01 else f"p = {value:.1g}"
 
 
 def plain(value: Any) -> Any:

@@ -277,10 +277,9 @@ class _Log:
         folds = client_folds(self.clients, self.taken.astype(np.float64), n_folds, seed)
         q = np.zeros(self.target.shape)
         binary = is_binary(self.reward)
-        wanted = np.flatnonzero((self.target > 0).any(axis=0) | np.isin(np.arange(q.shape[1]), self.taken))
         for fold in range(n_folds):
             out = folds == fold
-            for column in wanted:
+            for column in range(len(self.actions)):
                 rows = ~out & (self.taken == column)
                 if rows.sum() < 2:
                     q[out, column] = self.reward[~out].mean()

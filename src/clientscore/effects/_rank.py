@@ -125,6 +125,6 @@ def _aligned(
         faults.append(f"{name} must have every client and action of effects; it lacks {', '.join(what)}.")
         return np.zeros(table.shape)
     if isinstance(value, pd.DataFrame):
-        return value.reindex(index=table.index, columns=table.columns).to_numpy(dtype=np.float64)
+        return np.asarray(value.reindex(index=table.index, columns=table.columns), dtype=np.float64)
     column = value.reindex(table.index).to_numpy(dtype=np.float64)
     return np.broadcast_to(column[:, None], table.shape)

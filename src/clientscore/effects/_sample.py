@@ -95,7 +95,7 @@ def client_codes(clients: ArrayLike | None, n_rows: int, faults: list[str]) -> I
     """Return the number of each row's client; every row is a client of its own where none are given."""
     if clients is None:
         return np.arange(n_rows, dtype=np.int64)
-    codes = pd.factorize(pd.Series(np.asarray(clients, dtype=object)))[0].astype(np.int64)
+    codes: Ints = pd.factorize(pd.Series(np.asarray(clients, dtype=object)))[0].astype(np.int64)
     if len(codes) != n_rows:
         faults.append(f"clients must have {n_rows} rows like outcome; got {len(codes)}. Align the rows.")
         return np.arange(n_rows, dtype=np.int64)

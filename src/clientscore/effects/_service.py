@@ -338,7 +338,7 @@ class _Plan:
             balance = balance_p_value(X, treatment.to_numpy(dtype=float)) if names else None
             if balance is not None and balance < _UNBALANCED:
                 notes.append(
-                    f"the covariates tell the arms apart (p = {short_p(balance)}): were they drawn at random?"
+                    f"the covariates tell the arms apart ({short_p(balance)}): were they drawn at random?"
                 )
             details = {**found.details, "balance_p_value": balance}
             return replace(found, notes=(*found.notes, *notes), details=details)

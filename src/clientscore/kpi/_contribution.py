@@ -155,6 +155,8 @@ def contribution(
         np.array([sums[when][name].reindex(segments, fill_value=0.0) for when in (first, last)], dtype=float)
         for name in ("top", "bottom")
     )
+    if target.kind == "growth" and size is None:
+        bottom = np.ones_like(bottom)  # a segment's size does not move: all is rate
     if (bottom.sum(axis=1) <= 0).any() or (target.kind == "growth" and top[0].sum() <= 0):
         raise DataError(f"{target.denominator or target.numerator} must add to more than 0 in both periods.")
     columns = (_amount if target.kind == "growth" else _ratio)(top, bottom)
@@ -204,15 +206,13 @@ def _sums(facts: pd.DataFrame, target: Target, by: str, size: str | None) -> pd.
     known = top.notna() & bottom.notna() & facts[by].notna()
     table = pd.DataFrame({"segment": facts[by], "top": top, "bottom": bottom})[known]
     sums = table.groupby("segment", observed=True).sum()
-    if target.kind == "growth" and size is None:
-        sums["bottom"] = 1.0  # a segment's size does not move: all is rate
     return sums[sums["bottom"] > 0] if target.kind != "growth" else sums
 
 
 def _rates(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
     """Return each segment's rate; where it is there in one period only, that period's in both."""
     rate = np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom > 0)
-    return np.where(np.isnan(rate), rate[::-1], rate)
+    return np.asarray(np.where(np.isnan(rate), rate[::-1], rate))
 
 
 def _ratio(top: np.ndarray, bottom: np.ndarray) -> dict[str, np.ndarray]:

@@ -161,7 +161,7 @@ def _others(means: pd.DataFrame, rules: FeedbackRules) -> np.ndarray:
     weight = np.where(weight.sum() > 0, weight, 1.0) * ~np.isnan(columns)
     total = weight.sum(axis=1)
     summed = (weight * np.nan_to_num(columns)).sum(axis=1)
-    return np.divide(summed, total, out=np.full(len(means), np.nan), where=total > 0)
+    return np.asarray(np.divide(summed, total, out=np.full(len(means), np.nan), where=total > 0))
 
 
 def _check(table: pd.DataFrame, rules: FeedbackRules) -> None:
