@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import t as student
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _FIGURES = (
     "effect",
@@ -145,10 +143,10 @@ def short_p(value: float) -> str:
 
 def plain(value: Any) -> Any:
     """Return values that JSON can carry."""
-    if isinstance(value, dict) or hasattr(value, "items"):
-        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, pd.DataFrame):
         return plain(value.to_dict("records"))
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if isinstance(value, np.ndarray):

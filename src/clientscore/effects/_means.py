@@ -130,10 +130,11 @@ def _adjusted(sample: Sample, matrix: Floats) -> tuple[float, float, float]:
         rows = sample.arm(arm)
         size = int(rows.sum())
         X = np.column_stack([np.ones(size), center[rows]])
-        beta = np.linalg.lstsq(X, sample.outcome[rows], rcond=None)[0]
+        y = sample.outcome[rows]
+        beta = np.linalg.lstsq(X, y, rcond=None)[0] if X.shape[1] > 1 else np.array([y.mean()])
         clients = len(np.unique(sample.clients[rows]))
         freedom = max(clients - X.shape[1], 1)
-        residual = (sample.outcome[rows] - X @ beta) * np.sqrt(clients / freedom)
+        residual = (y - X @ beta) * np.sqrt(clients / freedom)
         part = np.zeros(n)
         part[rows] = residual / size
         influence += part if arm else -part
