@@ -17,6 +17,20 @@ from common.store import load_arrays, save_arrays
 
 FEATURES = ("recency", "history", "mens", "womens", "zip_code", "newbie", "channel")
 TRAIN_SHARE = 0.5
+_ORDER = [
+    "recency",
+    "history",
+    "mens",
+    "womens",
+    "newbie",
+    "zip_code_Rural",
+    "zip_code_Surburban",
+    "zip_code_Urban",
+    "channel_Multichannel",
+    "channel_Phone",
+    "channel_Web",
+    "log_history",
+]
 PEERS_SCRIPT = Path(__file__).with_name("econml_peers.py")
 PEERS = (
     "EconML DR, linear",
@@ -28,16 +42,15 @@ PEERS = (
 
 @dataclass(frozen=True)
 class Mail:
-    """Covariates, arm (1 = women's mail) and outcome (1 = visit within two weeks)."""
+    """Covariates (the amount spent also as its logarithm), arm (1 = mail), outcome (1 = visit in two weeks)."""
 
     X: pd.DataFrame
     treatment: np.ndarray
     outcome: np.ndarray
 
     def matrix(self) -> np.ndarray:
-        """Return the numbers that peers get: categories one-hot, amount spent also as its logarithm."""
-        wide = pd.get_dummies(self.X, columns=["zip_code", "channel"], dtype=float)
-        return wide.assign(log_history=np.log(wide["history"])).to_numpy(dtype=float)
+        """Return the numbers that peers get: the same covariates, categories one-hot."""
+        return pd.get_dummies(self.X, columns=["zip_code", "channel"], dtype=float)[_ORDER].to_numpy(float)
 
     def splits(self, n: int) -> list[np.ndarray]:
         """Return which rows train in each repetition: half of each arm, drawn anew."""
@@ -57,7 +70,8 @@ def load(folder: Path, mail: str = "Womens E-Mail") -> Mail:
     table = pd.read_parquet(folder / "hillstrom_email.parquet")
     table = table[table["segment"].isin([mail, "No E-Mail"])].reset_index(drop=True)
     treatment = table["segment"].eq(mail).to_numpy(dtype=float)
-    return Mail(table[list(FEATURES)], treatment, table["visit"].to_numpy(dtype=float))
+    X = table[list(FEATURES)].assign(log_history=np.log(table["history"]))
+    return Mail(X, treatment, table["visit"].to_numpy(dtype=float))
 
 
 class Peers:

@@ -122,8 +122,12 @@ class ChosenLearner(BaseEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        X, treatment, outcome, propensity, clients
+        X, treatment, outcome
             As for :meth:`EffectLearner.fit`.
+        propensity : array-like of shape (n,) or float, default None
+            Probability of the action where the log holds it; None: learned from the covariates.
+        clients : array-like of shape (n,), default None
+            Client of each row, kept on one side of a fold; None: each row is a client.
 
         Returns
         -------

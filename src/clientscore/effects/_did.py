@@ -174,8 +174,12 @@ def compute_event_study(
 
     Parameters
     ----------
-    outcome, treated, period, start, clients, clusters, level
+    outcome, treated, period, start, clients
         As for :func:`difference_in_differences`.
+    clusters : array-like of shape (n,), default None
+        Group for which the policy was decided; None: the client.
+    level : float, default 0.95
+        Probability of each interval, in (0, 1).
 
     Returns
     -------

@@ -301,61 +301,59 @@ class _Plan:
     def estimate(self, frame: pd.DataFrame, outcome: str) -> EffectEstimate:
         """Return the effect on one outcome."""
         rows, notes = self._rows(frame, outcome)
+        known = [self.before[outcome]] if outcome in self.before else []
+        X = rows[list(dict.fromkeys([*self.covariates, *known]))]
+        ways = {"dated policy": self._dated, "randomized": self._randomized, "logged": self._logged}
+        found = ways[self.design](rows, X, outcome)
+        return replace(found, notes=(*found.notes, *notes))
+
+    def _dated(self, rows: pd.DataFrame, X: pd.DataFrame, outcome: str) -> EffectEstimate:  # noqa: ARG002
         clients = self._clients(rows)
-        level = self.options["level"]
-        treatment = rows[self.treatment]
-        if self.design == "dated policy":
-            if clients is None:
-                raise InvalidParameterError(
-                    "client must name the column of the client for a dated policy; got None."
-                )
-            groups = rows[self.cluster].to_numpy() if self.cluster else None
-            found = difference_in_differences(
-                rows[outcome],
-                treatment,
-                rows[str(self.period)],
-                self.start,
-                clients=clients,
-                clusters=groups,
-                level=level,
-                name=outcome,
+        if clients is None:
+            raise InvalidParameterError(
+                "client must name the column of the client for a dated policy; got None."
             )
-            return replace(found, notes=(*found.notes, *notes))
-        names = list(
-            dict.fromkeys([*self.covariates, *([self.before[outcome]] if outcome in self.before else [])])
-        )
-        X = rows[names]
-        if self.design == "randomized":
-            found = difference_in_means(
-                rows[outcome],
-                treatment,
-                covariates=X if names else None,
-                clients=clients,
-                level=level,
-                min_clients=self.options["min_clients"],
-                name=outcome,
-            )
-            balance = balance_p_value(X, treatment.to_numpy(dtype=float)) if names else None
-            if balance is not None and balance < _UNBALANCED:
-                notes.append(
-                    f"the covariates tell the arms apart ({short_p(balance)}): were they drawn at random?"
-                )
-            details = {**found.details, "balance_p_value": balance}
-            return replace(found, notes=(*found.notes, *notes), details=details)
-        chance = rows[self.propensity].to_numpy() if isinstance(self.propensity, str) else self.propensity
-        found = aipw(
+        return difference_in_differences(
             rows[outcome],
-            treatment,
-            X,
-            propensity=chance,
+            rows[self.treatment],
+            rows[str(self.period)],
+            self.start,
             clients=clients,
-            base=self.options["base"],
-            clip=self.options["clip"],
-            level=level,
-            random_state=self.options["random_state"],
+            clusters=rows[self.cluster].to_numpy() if self.cluster else None,
+            level=self.options["level"],
             name=outcome,
         )
-        return replace(found, notes=(*found.notes, *notes))
+
+    def _randomized(self, rows: pd.DataFrame, X: pd.DataFrame, outcome: str) -> EffectEstimate:
+        some = bool(X.shape[1])
+        found = difference_in_means(
+            rows[outcome],
+            rows[self.treatment],
+            covariates=X if some else None,
+            clients=self._clients(rows),
+            level=self.options["level"],
+            min_clients=self.options["min_clients"],
+            name=outcome,
+        )
+        balance = balance_p_value(X, rows[self.treatment].to_numpy(dtype=float)) if some else None
+        notes = found.notes
+        if balance is not None and balance < _UNBALANCED:
+            told = f"the covariates tell the arms apart ({short_p(balance)}): were they drawn at random?"
+            notes = (*notes, told)
+        return replace(found, notes=notes, details={**found.details, "balance_p_value": balance})
+
+    def _logged(self, rows: pd.DataFrame, X: pd.DataFrame, outcome: str) -> EffectEstimate:
+        chance = rows[self.propensity].to_numpy() if isinstance(self.propensity, str) else self.propensity
+        rules = {name: self.options[name] for name in ("base", "clip", "level", "random_state")}
+        return aipw(
+            rows[outcome],
+            rows[self.treatment],
+            X,
+            propensity=chance,
+            clients=self._clients(rows),
+            name=outcome,
+            **rules,
+        )
 
     def _clients(self, rows: pd.DataFrame) -> Any:
         if self.client is not None:

@@ -180,12 +180,20 @@ def compute_targeting_curve(
 
     Parameters
     ----------
-    effect, treatment, outcome, propensity, clients, level, random_state
+    effect, treatment, outcome
         As for :func:`qini`.
+    propensity : array-like of shape (n,) or float, default None
+        Probability of the action; None: the same for all.
+    clients : array-like of shape (n,), default None
+        Client of each row; None: each row is a client.
     n_points : int, default 50
         Shares after 0, evenly spaced to 1.
     n_bootstrap : int, default 200
         Resamples of clients for the pointwise interval; 0: none.
+    level : float, default 0.95
+        Probability of the interval, in (0, 1).
+    random_state : int, default 0
+        Seed of the resamples.
 
     Returns
     -------
