@@ -42,7 +42,7 @@ PEERS = (
 
 @dataclass(frozen=True)
 class Mail:
-    """Covariates (the amount spent also as its logarithm), arm (1 = mail), outcome (1 = visit in two weeks)."""
+    """Covariates (the amount spent also as its logarithm), arm (1 = mail), outcome (1 = visit)."""
 
     X: pd.DataFrame
     treatment: np.ndarray
