@@ -106,8 +106,16 @@ def test_arms_that_cannot_be_compared(treatment, match):
         difference_in_means(np.arange(40.0), treatment)
 
 
+def test_more_covariates_than_the_rows_carry_are_told():
+    rng = np.random.default_rng(4)
+    found = difference_in_means(rng.normal(size=40), np.tile([0, 1], 20), covariates=rng.normal(size=(40, 9)))
+    assert found.notes == ("the smaller arm carries 4 of 9 columns of covariates: the first were used.",)
+
+
 def test_covariates_that_cannot_be_read():
     y, t = np.arange(40.0), np.tile([0, 1], 20)
+    with pytest.raises(DataError, match="covariates must have 40 rows"):
+        difference_in_means(y, t, covariates=y[:5])
     with pytest.raises(DataError, match="holds infinity"):
         difference_in_means(y, t, covariates=np.full(40, np.inf))
     with pytest.raises(DataError, match="got a date"):

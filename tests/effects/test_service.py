@@ -120,6 +120,17 @@ def test_rows_of_one_client_count_together():
     assert indexed.standard_error == pytest.approx(one.standard_error)
 
 
+def test_teams_that_were_drawn_count_as_one():
+    table = book(8, 1200)
+    table["team"] = np.arange(1200) // 40
+    table["given"] = table["team"] % 2
+    table["satisfied"] += np.random.default_rng(0).normal(size=30)[table["team"]]
+    ask = {"treatment": "given", "outcomes": ["satisfied"], "randomized": True}
+    rows, teams = (service_effect(table, **ask, **more)["satisfied"] for more in ({}, {"cluster": "team"}))
+    assert teams.n_clients == 30
+    assert teams.standard_error > 3 * rows.standard_error
+
+
 def test_the_report_is_plain_data_and_a_picture():
     report = service_effect(book(6), treatment="given", outcomes=["satisfied"], randomized=True)
     assert json.loads(json.dumps(report.to_dict()))["effects"][0]["outcome"] == "satisfied"

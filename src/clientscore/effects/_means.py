@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clientscore._checks import check_interval
+from clientscore.exceptions import DataError
 
 from ._design import Design, frame_of
 from ._estimate import EffectEstimate
@@ -89,10 +90,10 @@ def difference_in_means(
     """
     check_interval("level", level, low=0.0, high=1.0, closed="neither")
     sample = sample_of(outcome, treatment, clients, min_clients=min_clients)
-    matrix = np.zeros((sample.n_rows, 0))
+    matrix: Floats = np.zeros((sample.n_rows, 0))
+    notes: tuple[str, ...] = ()
     if covariates is not None:
-        frame = frame_of(covariates)
-        matrix = _independent(Design.of(frame, "linear").matrix(frame), sample)
+        matrix, notes = _covariates(covariates, sample)
     raw = _adjusted(sample, np.zeros((sample.n_rows, 0)))
     effect, error, freedom = raw if not matrix.shape[1] else _adjusted(sample, matrix)
     reduction = 1 - (error / raw[1]) ** 2 if raw[1] > 0 else 0.0
@@ -109,15 +110,26 @@ def difference_in_means(
         n_control=int((~treated).sum()),
         n_clients=sample.n_clients,
         details={"variance_reduction": reduction, "unadjusted_effect": raw[0]},
+        notes=notes,
     )
 
 
-def _independent(matrix: Floats, sample: Sample) -> Floats:
-    """Return the columns that vary in both arms, as few as leave 5 rows for each in the smaller arm."""
+def _covariates(covariates: Any, sample: Sample) -> tuple[Floats, tuple[str, ...]]:
+    """Return the columns that vary in both arms, as few as leave 5 rows for each, and what was left out."""
+    frame = frame_of(covariates)
+    if len(frame) != sample.n_rows:
+        raise DataError(
+            f"covariates must have {sample.n_rows} rows like outcome; got {len(frame)}. Align the rows."
+        )
+    matrix = Design.of(frame, "linear").matrix(frame)
     arms = [sample.arm(0), sample.arm(1)]
     varies = np.array([all(column[arm].std() > 1e-12 for arm in arms) for column in matrix.T], dtype=bool)
+    matrix = matrix[:, varies]
     most = min(int(arm.sum()) for arm in arms) // 5
-    return np.asarray(matrix[:, varies][:, :most])
+    if matrix.shape[1] <= most:
+        return matrix, ()
+    note = f"the smaller arm carries {most} of {matrix.shape[1]} columns of covariates: the first were used."
+    return matrix[:, :most], (note,)
 
 
 def _adjusted(sample: Sample, matrix: Floats) -> tuple[float, float, float]:

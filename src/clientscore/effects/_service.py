@@ -157,7 +157,7 @@ def service_effect(
         Column with the client, whose rows count together; None: column or index level ``client_id`` where
         there is one, else each row.
     cluster : str, default None
-        With `start`: column with the group for which the change was decided.
+        Column with the group (team, branch) for which the change was decided, whose rows count together.
     options : mapping, default None
         ``level`` (0.95), ``missing`` ("raise", or "drop" rows without the outcome and say how many of each
         arm), ``base`` and ``clip`` of `aipw`, ``random_state`` (0), ``min_clients`` (10) of an arm.
@@ -356,6 +356,8 @@ class _Plan:
         )
 
     def _clients(self, rows: pd.DataFrame) -> Any:
+        if self.cluster is not None and self.design != "dated policy":
+            return rows[self.cluster].to_numpy()
         if self.client is not None:
             return rows[self.client].to_numpy()
         if "client_id" in rows.columns:
