@@ -13,6 +13,7 @@ BUILTIN = {
     "MissingColumnError": KeyError,
     "DataError": ValueError,
     "RejectedTooMuchError": ValueError,
+    "OverlapError": ValueError,
     "PolicyError": ValueError,
     "BundleError": ValueError,
     "BundleFormatError": ValueError,

@@ -10,7 +10,8 @@ The way of the data::
 floor  rooms                                                   what they hold
 =====  ======================================================  =======================================
 10     ``cli``                                                 the command ``clientscore``
-7      ``bundle`` ``validation``                               one model, one file; out-of-time evidence
+7      ``bundle`` ``validation`` ``effects`` ``kpi``           one model, one file; out-of-time evidence;
+                                                               was it worth it; targets
 6      ``assessment``                                          the stages in order; the result
 5      ``datasets`` ``features`` ``signals`` ``scoring``       one job each
        ``churn`` ``need`` ``tiering`` ``strategy`` ``report``

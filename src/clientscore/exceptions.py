@@ -7,7 +7,8 @@
     ├── SchemaError (ValueError)               a schema, or tables that do not fit it
     │   └── MissingColumnError (KeyError)      a required column is absent
     ├── DataError (ValueError)                 values that cannot be used
-    │   └── RejectedTooMuchError               more rows rejected than allowed
+    │   ├── RejectedTooMuchError               more rows rejected than allowed
+    │   └── OverlapError                       arms or policies that the data cannot compare
     ├── PolicyError (ValueError)               a policy with faults, all listed
     ├── BundleError (ValueError)               a model file that cannot be used
     │   ├── BundleFormatError                  not a model file, truncated or malformed
@@ -38,6 +39,7 @@ __all__ = [
     "InvalidParameterError",
     "MissingColumnError",
     "MissingDependencyError",
+    "OverlapError",
     "PolicyError",
     "RejectedTooMuchError",
     "SchemaError",
@@ -89,6 +91,10 @@ class DataError(ClientScoreError, ValueError):
 
 class RejectedTooMuchError(DataError):
     """A larger share of rows was rejected than the caller allows."""
+
+
+class OverlapError(DataError):
+    """Arms or policies share too little data to be compared."""
 
 
 class PolicyError(ClientScoreError, ValueError):
