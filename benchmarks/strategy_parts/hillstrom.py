@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
 
 from clientscore.effects import ChosenLearner, qini
 from common.intervals import over_splits
@@ -48,11 +49,8 @@ def run(page: Page, options: argparse.Namespace) -> None:
     mail = load(Path(options.data))
     peers = Peers(Path(options.cache) / "hillstrom", options.econml_python)
     splits = mail.splits(QUICK_SPLITS if options.quick else SPLITS)
-    rows, weights = [], []
-    for number, train in enumerate(splits):
-        figures, weight = one_split(mail, train, peers, number)
-        rows.append(figures)
-        weights.append(weight)
+    work = (delayed(one_split)(mail, train, peers, number) for number, train in enumerate(splits))
+    rows, weights = zip(*Parallel(n_jobs=options.jobs)(work), strict=True)
     add(page, pd.DataFrame(rows), pd.DataFrame(weights), peers.versions)
 
 

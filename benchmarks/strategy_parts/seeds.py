@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
 from scipy.special import expit, softmax
 
 from clientscore.effects import (
@@ -216,8 +217,6 @@ def _policy(rng: np.random.Generator, seed: int, true: dict[str, float]) -> dict
 
 def run(page: Page, options: argparse.Namespace) -> None:
     """Run the seeds, add the tables, and the bars."""
-    from joblib import Parallel, delayed  # noqa: PLC0415 -- only here
-
     n = 10 if options.quick else options.seeds
     true, started = truth(), time.process_time()
     rows = Parallel(n_jobs=options.jobs)(delayed(one_seed)(seed, true) for seed in range(n))

@@ -19,8 +19,10 @@ from ._models import (
     Base,
     Model,
     design_for,
+    fit_logistic_ridge,
     fit_mean,
     fit_propensity,
+    fit_ridge,
     is_binary,
     model_from_state,
 )
@@ -35,6 +37,10 @@ if TYPE_CHECKING:
     from ._sample import Sample
 
     Floats = NDArray[np.float64]
+
+
+# Scale of interactions beside main effects; a tenth is a hundred times the penalty.
+_SIZES = (1.0, 0.3, 0.1)
 
 
 class EffectLearner(BaseEstimator):  # type: ignore[misc]
@@ -160,9 +166,10 @@ class EffectLearner(BaseEstimator):  # type: ignore[misc]
 class SLearner(EffectLearner):
     """One model of the outcome in which the action is a feature; effect = with it less without it.
 
-    The linear and additive forms let the action interact with every column under one penalty, so that
-    differences of effects shrink to nothing where the data do not show them.  Parameters and methods are
-    those of :class:`EffectLearner`.
+    The linear and additive forms let the action interact with every column.  Effects differ less between
+    clients than outcomes do, so interactions may be penalized more than main effects, by a factor that the
+    leave-one-out error chooses: differences of effects shrink to nothing where the data do not show them.
+    Parameters and methods are those of :class:`EffectLearner`.
 
     References
     ----------
@@ -187,7 +194,13 @@ class SLearner(EffectLearner):
         propensity: ArrayLike | float | None,  # noqa: ARG002
     ) -> dict[str, Model]:
         binary = is_binary(sample.outcome)
-        return {"outcome": self._mean(self._wide(matrix, sample.treatment), sample.outcome, binary=binary)}
+        wide = self._wide(matrix, sample.treatment)
+        if FORM_OF[self.base] == "trees":
+            return {"outcome": self._mean(wide, sample.outcome, binary=binary)}
+        scales = [np.r_[np.ones(matrix.shape[1] + 1), np.full(matrix.shape[1], size)] for size in _SIZES]
+        fit = fit_logistic_ridge if binary and 0 < sample.outcome.mean() < 1 else fit_ridge
+        fits = [fit(wide * scale, sample.outcome).scaled(scale) for scale in scales]
+        return {"outcome": min(fits, key=lambda one: one.loss)}
 
     def _effect(self, matrix: Floats) -> Floats:
         model, ones = self.models_["outcome"], np.ones(len(matrix))

@@ -6,7 +6,7 @@ additive one is a card over bins); "boosted" are small LightGBM trees of depth a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import lightgbm as lgb
@@ -31,7 +31,7 @@ FORM_OF: dict[str, Form] = {"linear": "linear", "additive": "additive", "boosted
 
 _PENALTIES = 10.0 ** np.arange(-1.0, 5.5, 0.5)  # of the sum of squares of the coefficients
 _LOGISTIC_PENALTY = 1.0
-_LOGISTIC_PENALTIES = 10.0 ** np.arange(0.0, 4.5, 0.5)
+_LOGISTIC_PENALTIES = 10.0 ** np.arange(0.0, 4.0, 0.75)
 _NEWTON_STEPS = 30
 _ROUNDS, _RATE, _LEAVES = 100, 0.05, 6
 
@@ -44,6 +44,11 @@ class Ridge:
     slopes: Floats
     penalty: float
     logistic: bool = False
+    loss: float = float("nan")  # leave-one-out, a row
+
+    def scaled(self, scale: Floats) -> Ridge:
+        """Return the same model of columns divided by `scale`."""
+        return replace(self, slopes=self.slopes * scale)
 
     def predict(self, matrix: Floats) -> Floats:
         """Return the predictions of rows."""
@@ -85,7 +90,8 @@ def model_from_state(state: Mapping[str, Any]) -> Model:
     """Return the model that `to_state` wrote."""
     if state["kind"] == "boosted":
         return Boosted(_Trees.from_state(state["forest"]), bool(state["logistic"]))
-    return Ridge(state["intercept"], np.asarray(state["slopes"]), state["penalty"], bool(state["logistic"]))
+    slopes, logistic = np.asarray(state["slopes"]), bool(state["logistic"])
+    return Ridge(state["intercept"], slopes, state["penalty"], logistic, state["loss"])
 
 
 def fit_mean(
@@ -126,7 +132,7 @@ def fit_ridge(matrix: Floats, y: Floats) -> Ridge:
         error = float((((residual - turned @ weight) / (1.0 - leverage)) ** 2).mean())
         if error < best[0]:
             best = (error, vectors @ weight, float(penalty))
-    return Ridge(mean - float(center @ best[1]), best[1], best[2])
+    return Ridge(mean - float(center @ best[1]), best[1], best[2], loss=best[0])
 
 
 def fit_logistic(matrix: Floats, y: Floats, penalty: float = _LOGISTIC_PENALTY) -> Ridge:
@@ -153,7 +159,7 @@ def fit_logistic_ridge(matrix: Floats, y: Floats) -> Ridge:
         deviance = float((np.logaddexp(0, out) - y * out).mean())
         if deviance < best[0]:
             best = (deviance, beta, float(penalty))
-    return Ridge(float(best[1][0]), best[1][1:], best[2], logistic=True)
+    return Ridge(float(best[1][0]), best[1][1:], best[2], logistic=True, loss=best[0])
 
 
 def _newton(X: Floats, y: Floats, penalty: float, start: Floats | None) -> tuple[Floats, Floats]:
@@ -168,7 +174,7 @@ def _newton(X: Floats, y: Floats, penalty: float, start: Floats | None) -> tuple
         step = np.linalg.solve(curve, slope)
         step *= min(1.0, 5.0 / max(float(np.abs(step).max()), 1e-12))
         beta = beta + step
-        if np.abs(step).max() < 1e-6:
+        if np.abs(step).max() < 1e-5:
             break
     return beta, curve
 
