@@ -41,8 +41,8 @@ def need_extras(name: str) -> None:
 
 
 def test_there_are_notebooks() -> None:
-    names = ["01_whole_chain.ipynb", "02_scorecard.ipynb", "03_churn.ipynb"]
-    assert [path.name for path in NOTEBOOKS] == names
+    names = ["01_whole_chain", "02_scorecard", "03_churn", "04_financing_need", "05_strategy"]
+    assert [path.stem for path in NOTEBOOKS] == names
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -81,9 +81,12 @@ def test_the_scorecard_runs_without_real_data_and_says_so(
 
 
 @pytest.mark.slow
-def test_churn_runs_without_real_data_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["03_churn", "04_financing_need"])
+def test_it_runs_without_real_data_and_says_so(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CLIENTSCORE_DATA", str(tmp_path))
-    told = run(read(FOLDER / "03_churn.ipynb"), FOLDER)
+    told = run(read(FOLDER / f"{name}.ipynb"), FOLDER)
     assert told.startswith(f"data: the SIMULATED sample book; no US companies in {tmp_path}\n")
 
 
