@@ -235,7 +235,7 @@ def test_a_small_problem_is_solved_exactly():
     result = allocate(candidates, {"rm_hours": 40, "budget": 9_000})
     assert result.method == "exact"
     assert result.value == pytest.approx(result.bound)
-    assert allocate(problem(600), {"rm_hours": 40}).method == "prices"
+    assert allocate(problem(600), {"rm_hours": 400, "budget": 90_000}).method == "prices"
 
 
 def test_the_capacities_of_the_policy_follow_the_book(strategy, book):

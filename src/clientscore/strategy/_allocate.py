@@ -18,7 +18,7 @@ from clientscore.exceptions import DataError
 
 from ._capacity import Resource, read_capacity
 from ._control import control_cells
-from ._fitting import EXACT_ROWS, fit, polish, solve_exactly
+from ._fitting import EXACT_ROWS, contenders, fit, polish, solve_exactly
 from ._prices import find_prices
 from ._problem import Problem, make_problem, part_of, sort_slots
 
@@ -222,12 +222,18 @@ def _place_free(
     worth = part.value[choice[choice >= 0]].sum()
     if worth < _NEAR * bound and len(rows) > EXACT_ROWS:
         choice = polish(part, prices, choice)
-    if len(rows) <= EXACT_ROWS:
-        exact = solve_exactly(part)
+    chosen = choice[choice >= 0]
+    worth = float(part.value[chosen].sum())
+    if worth >= bound * (1 - 1e-9):
+        method = "exact"  # nothing is left to be won
+    elif len(rows) <= EXACT_ROWS:
+        left = contenders(part, prices, bound, worth)
+        exact = solve_exactly(part_of(part, left, limit))
         if exact is not None:
-            choice, bound = exact[0], min(bound, exact[1])
-            method = "exact"
-    return prices, bound, rows[choice[choice >= 0]], method
+            if exact[1] > worth:
+                chosen, worth = left[exact[0][exact[0] >= 0]], exact[1]
+            method, bound = "exact", min(bound, worth)
+    return prices, bound, rows[chosen], method
 
 
 def _held_back(problem: Problem, rows: np.ndarray, prices: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ._problem import Problem
 
 #: Problems of at most so many candidates are solved exactly.
-EXACT_ROWS = 3_000
+EXACT_ROWS = 1_000
 _NODES = 2_000
 _TRIES = 12
 _SPREAD = 0.03
@@ -122,9 +122,25 @@ def polish(problem: Problem, prices: np.ndarray, choice: np.ndarray) -> np.ndarr
     return best
 
 
+def contenders(problem: Problem, prices: np.ndarray, bound: float, worth: float) -> np.ndarray:
+    """Return the rows that a choice better than one of this worth may hold.
+
+    A choice with row r of a client is worth at most the bound less what r falls short of the client's best at
+    the prices. Where clients have several slots, any row may be held.
+    """
+    surplus = problem.reduced(prices)
+    if len(problem.start) != len(np.unique(problem.owner)):
+        return np.arange(len(surplus))
+    top = np.maximum(np.maximum.reduceat(surplus, problem.start), 0.0)
+    short = top[problem.slot] - surplus
+    return np.flatnonzero(short <= (bound - worth) + 1e-9 * abs(bound))
+
+
 def solve_exactly(problem: Problem) -> tuple[np.ndarray, float] | None:
     """Return the optimal choice and its value by branch and bound (HiGHS); None where it was not proven."""
     m = len(problem.value)
+    if not m:
+        return np.empty(0, dtype=np.intp), 0.0
     rows = np.arange(m)
     parts = [sparse.csr_array((np.ones(m), (problem.slot, rows)), shape=(len(problem.start), m))]
     limits = [np.ones(len(problem.start))]
