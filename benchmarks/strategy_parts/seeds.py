@@ -165,10 +165,9 @@ def _average(rng: np.random.Generator, seed: int, effect: float) -> dict[str, fl
 def _ranking(rng: np.random.Generator, seed: int) -> dict[str, float]:
     x, _, treatment, stayed = _log(rng)
     candidates = {
-        "S": SLearner(base="linear", random_state=seed),
-        "T": TLearner(base="linear", random_state=seed),
+        "S linear": SLearner(base="linear", random_state=seed),
         "DR linear": DRLearner(base="linear", n_folds=2, random_state=seed),
-        "DR additive": DRLearner(base="additive", n_folds=2, random_state=seed),
+        "T linear": TLearner(base="linear", random_state=seed),
     }
     learner = ChosenLearner(candidates=candidates, n_folds=3, random_state=seed)
     learner.fit(x[list(NAMES)], treatment, stayed)
