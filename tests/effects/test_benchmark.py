@@ -37,7 +37,7 @@ def test_a_seed_gives_every_figure(part):
     seeds = part("seeds")
     one = seeds.one_seed(0, {"effect": 0.0424, "policy": 0.864, "gain": 0.0378})
     again = seeds.one_seed(0, {"effect": 0.0424, "policy": 0.864, "gain": 0.0378})
-    assert one == again
+    assert {**one, "seconds": 0} == {**again, "seconds": 0}
     assert one["gain oracle"] >= max(value for name, value in one.items() if name.startswith("gain "))
     assert abs(one["DR error"]) < 0.1
     assert one["effective sample"] > 500

@@ -118,6 +118,7 @@ def feedback_360(table: pd.DataFrame, rules: FeedbackRules | None = None) -> Fee
 
     Examples
     --------
+    >>> import pandas as pd
     >>> ratings = pd.DataFrame({
     ...     "subject_id": "rm1", "question": "answers fast",
     ...     "source": ["client"] * 3 + ["peer"] * 2 + ["self"],
