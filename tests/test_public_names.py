@@ -30,6 +30,8 @@ NAMES = [
     "build_labels",
     "build_signals",
     "datasets",
+    "effects",
+    "kpi",
     "labels",
     "load_model",
     "metrics",
@@ -40,9 +42,24 @@ NAMES = [
     "scoring",
     "signals",
     "splits",
+    "strategy",
+    "tiering",
     "validate_clients",
+    "value",
 ]
-ROOMS = {"additive", "datasets", "labels", "metrics", "report", "scale", "scoring", "signals", "splits"}
+ROOMS = {
+    "additive",
+    "datasets",
+    "effects",
+    "kpi",
+    "labels",
+    "metrics",
+    "report",
+    "scale",
+    "scoring",
+    "signals",
+    "splits",
+} | {"strategy", "tiering", "value"}
 FACE = Path(clientscore.__file__)
 
 

@@ -33,7 +33,22 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from clientscore import additive, datasets, labels, metrics, report, scale, scoring, signals, splits
+    from clientscore import (
+        additive,
+        datasets,
+        effects,
+        kpi,
+        labels,
+        metrics,
+        report,
+        scale,
+        scoring,
+        signals,
+        splits,
+        strategy,
+        tiering,
+        value,
+    )
     from clientscore.additive import AdditiveCard
     from clientscore.assessment import Assessment, ClientModel
     from clientscore.bundle import load_model, save_model
@@ -51,7 +66,22 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_ROOMS = ("additive", "datasets", "labels", "metrics", "report", "scale", "scoring", "signals", "splits")
+_ROOMS = (
+    "additive",
+    "datasets",
+    "effects",
+    "kpi",
+    "labels",
+    "metrics",
+    "report",
+    "scale",
+    "scoring",
+    "signals",
+    "splits",
+    "strategy",
+    "tiering",
+    "value",
+)
 _HOMES = {
     "AdditiveCard": "additive",
     "Assessment": "assessment",
@@ -95,6 +125,8 @@ __all__ = [
     "build_labels",
     "build_signals",
     "datasets",
+    "effects",
+    "kpi",
     "labels",
     "load_model",
     "metrics",
@@ -105,7 +137,10 @@ __all__ = [
     "scoring",
     "signals",
     "splits",
+    "strategy",
+    "tiering",
     "validate_clients",
+    "value",
 ]
 
 
