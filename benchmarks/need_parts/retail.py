@@ -82,6 +82,8 @@ def measure(folder: Path, cache: Cache, *, final: bool) -> Found:
         tested.append(part.test)
         for name, one in _all(part, cache).items():
             made.setdefault(name, []).append(one)
+    if HURDLE in cache.failed:
+        raise ValueError(f"{HURDLE}: {cache.failed[HURDLE]}")
     order = np.concatenate(tested)
     joined = {name: _joined(parts) for name, parts in made.items() if len(parts) == len(splits)}
     return _judge(joined, amount[order], clients[order])
