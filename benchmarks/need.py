@@ -76,7 +76,7 @@ def run_chance(page: Page, options: argparse.Namespace) -> list[dict[str, object
     for target in options.targets.split(","):
         panel, cache = _panel(options, target)
         ebm = target == "debt" and not (options.no_ebm or options.quick)
-        found = chance.measure(panel, cache, ebm=ebm, own_peer=target == "debt")
+        found = chance.measure(panel, cache, ebm=ebm)
         chance.add(page, found, cache, final=options.final)
         logged += chance.readings(found)
     return logged if options.final else []

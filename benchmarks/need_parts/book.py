@@ -23,7 +23,7 @@ from .models import LEVELS, hurdle_amounts
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-TRAIN_DATES = ("2021-07-01", "2022-04-01", "2023-01-01")
+TRAIN_DATES = ("2021-04-01", "2021-07-01", "2021-10-01", "2022-01-01", "2022-04-01", "2022-07-01")
 TRUTH_DATES = ("2023-07-01", "2024-01-01")
 HORIZONS = (3, 6, 12)
 DERIVED = ("_rank", "_vs_history", "_change_1y", "_change_3y")  # of statements; conduct and flows stay whole
@@ -55,7 +55,7 @@ def run(size: Size) -> dict[str, Any]:
     book = cs.datasets.make_portfolio(size.train, random_state=0, cycle=False)
     X, target = table(book, TRAIN_DATES)
     X = X.loc[target.index]
-    need = cs.FinancingNeedForecaster(horizons=HORIZONS, interval_groups="noise", random_state=0)
+    need = cs.FinancingNeedForecaster(horizons=HORIZONS, max_rows=150_000, random_state=0)
     need.fit(X, target)
     fresh = cs.datasets.make_portfolio(size.test, random_state=1, cycle=False)
     X_test, happened = table(fresh, TRUTH_DATES)

@@ -209,7 +209,7 @@ def hurdle_amounts(
         "deterministic": True,
     }
     parameters |= {"force_col_wise": True}
-    y, fold = np.log(amount), np.random.default_rng(SEED).integers(0, 5, groups.max() + 1)[groups]
+    y, fold = np.log(amount), np.random.default_rng([SEED, 5]).integers(0, 5, groups.max() + 1)[groups]
     middle, errors = np.zeros(len(X_test)), np.empty(len(y))
     for one in range(5):
         out = fold == one

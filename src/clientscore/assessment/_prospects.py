@@ -207,7 +207,7 @@ def _share_of(share: Floats | None, size: int) -> Floats:
     """Return the training share of each row of a feature; even where the card does not keep it."""
     if share is None or not share.sum():
         return np.full(size, 1.0 / size)
-    return share / share.sum()
+    return np.asarray(share / share.sum())
 
 
 def _needs(need: FinancingNeedForecaster, full: pd.DataFrame, unknown: Mapping[str, Flags]) -> pd.DataFrame:

@@ -165,7 +165,7 @@ def _growth_of(values: Numbers) -> Numbers:
 
 
 def _below_peak(level: Numbers) -> Numbers:
-    return _highest(level) - level[0]
+    return np.asarray(_highest(level) - level[0])
 
 
 def mean_of(values: Numbers) -> Numbers:
