@@ -146,7 +146,7 @@ def feature_columns() -> tuple[str, ...]:
     --------
     >>> columns = feature_columns()
     >>> columns[0], columns[-1]
-    ('current_ratio', 'market_value_change_12m_rank')
+    ('current_ratio', 'market_to_equity_rank')
     """
     bases = base_features()
     return bases + tuple(base + suffix for base in bases for suffix in derived_suffixes(base))
