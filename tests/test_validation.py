@@ -77,6 +77,7 @@ def test_churn_is_judged_at_every_horizon_and_by_cause(tested: OutOfTime, small_
         assert frame.at[(head, "mean"), "model"] == pytest.approx(mean)
 
 
+@pytest.mark.slow
 def test_the_exit_rules_of_the_model_make_its_outcomes(small_book) -> None:
     never = ExitRules(silent=SilentRule(ratio=0.0001), hard=HardRule(inactive_months=0))
     model = ClientModel(exit_rules=never, scorer=ClientScorer(method="woe"), random_state=0)
@@ -89,6 +90,7 @@ def test_no_training_window_reaches_past_the_test_date(tested: OutOfTime) -> Non
     assert (tested.model.as_of_ + pd.DateOffset(months=13) <= pd.Timestamp(TEST)).all()
 
 
+@pytest.mark.slow
 def test_an_open_window_cannot_be_judged(small_book) -> None:
     with pytest.raises(DataError, match="is still open"):
         out_of_time(ClientModel(random_state=0), small_book.tables, "2023-06-01")

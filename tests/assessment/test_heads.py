@@ -20,6 +20,7 @@ def without(tables: dict[str, pd.DataFrame], *events: str) -> dict[str, pd.DataF
     return {**tables, "events": happened[~happened["event"].isin(events)]}
 
 
+@pytest.mark.slow
 def test_a_book_without_defaults_has_no_score_and_says_so(
     small_book, tmp_path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -80,6 +80,7 @@ def test_six_months_without_business_are_a_hard_exit(small_book, small_model: Cl
     assert row["tier"] is not None
 
 
+@pytest.mark.slow
 def test_the_models_own_exit_rules_decide(small_book, small_result: Assessment) -> None:
     strict = ExitRules(silent=SilentRule(ratio=0.85, hold_months=1))
     dates = ["2021-07-01", "2022-01-01", "2022-07-01"]
