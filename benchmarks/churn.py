@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
 
 from churn_parts import book, companies, flchain, retail, speed, synthetic
 from churn_parts.cache import Cache
 from churn_parts.models import MODELS, OURS
-from common.page import Page, add_lines, introduction
-from common.repository import REPOSITORY, count_readings, current_commit, log_readings
+from common.command import clean_commit, publish, read_times, run_parts
+from common.page import Page, add_lines
+from common.repository import REPOSITORY, count_readings
 
 PAGE = REPOSITORY / "docs" / "benchmarks" / "churn.md"
 SOURCE = "benchmarks/churn.py"
@@ -31,23 +31,12 @@ QUICK_MODELS = (OURS, "population", "cox (scikit-survival)", "lightgbm hazard")
 def main() -> None:
     """Run what is asked for, print the page, and write it where wanted."""
     options = read_options()
-    commit = current_commit()
-    if options.final and "+" in commit:
-        sys.exit("--final reads the test periods once for a state of the code: commit first.")
-    page, logged = Page("Churn, measured"), []
-    for part in options.parts:
-        logged += RUN[part](page, options) or []
-        print(f"{part} done", file=sys.stderr, flush=True)
-    if options.final and logged:
-        log_readings(logged, commit=commit, source=SOURCE)
-    command = " ".join(["OMP_NUM_THREADS=1 CLIENTSCORE_DATA=... python", SOURCE, *sys.argv[1:]])
-    said = f"The test periods have been read {count_readings(SOURCE)} times by this script."
-    text = page.text("\n\n".join([introduction(command, commit, PACKAGES), said]))
+    commit, page = clean_commit(options), Page("Churn, measured")
+    run_parts(page, options, RUN, source=SOURCE, commit=commit)
     if options.what == "fill":
         return
-    print(text)
-    if options.write:
-        PAGE.write_text(text, encoding="utf-8")
+    said = [read_times(count_readings(SOURCE))]
+    publish(page, options, PAGE, source=SOURCE, commit=commit, packages=PACKAGES, said=said)
 
 
 def read_options() -> argparse.Namespace:

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
 
-from common.page import Page, introduction
-from common.repository import REPOSITORY, count_readings, current_commit, log_readings
+from common.command import clean_commit, publish, read_times, run_parts
+from common.page import Page
+from common.repository import REPOSITORY, count_readings
 from need_parts import amounts, book, chance, retail, speed
 from need_parts.cache import Cache
 from need_parts.data import TARGETS, load_panel
@@ -30,21 +30,10 @@ PACKAGES = ("numpy", "pandas", "scikit-learn", "lightgbm", "interpret-core", "ma
 def main() -> None:
     """Run what is asked for, print the page, and write it where wanted."""
     options = read_options()
-    commit = current_commit()
-    if options.final and "+" in commit:
-        sys.exit("--final reads the test periods once for a state of the code: commit first.")
-    page, logged = Page("Financing need, measured"), []
-    for part in options.parts:
-        logged += RUN[part](page, options) or []
-        print(f"{part} done", file=sys.stderr, flush=True)
-    if options.final and logged:
-        log_readings(logged, commit=commit, source=SOURCE)
-    command = " ".join(["OMP_NUM_THREADS=1 CLIENTSCORE_DATA=... python", SOURCE, *sys.argv[1:]])
-    said = f"The test periods have been read {count_readings(SOURCE)} times by this script."
-    text = page.text("\n\n".join([introduction(command, commit, PACKAGES), said]))
-    print(text)
-    if options.write:
-        PAGE.write_text(text, encoding="utf-8")
+    commit, page = clean_commit(options), Page("Financing need, measured")
+    run_parts(page, options, RUN, source=SOURCE, commit=commit)
+    said = [read_times(count_readings(SOURCE))]
+    publish(page, options, PAGE, source=SOURCE, commit=commit, packages=PACKAGES, said=said)
 
 
 def read_options() -> argparse.Namespace:

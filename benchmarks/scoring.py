@@ -15,8 +15,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from common.page import Page, introduction
-from common.repository import REPOSITORY, count_readings, current_commit, log_readings
+from common.command import clean_commit, publish
+from common.page import Page
+from common.repository import REPOSITORY, count_readings, log_readings
 from scoring_parts import calibration, speed
 from scoring_parts.cache import Cache
 from scoring_parts.page import PACKAGES, add_calibration, add_quality, add_speed, add_us
@@ -39,19 +40,12 @@ def main() -> None:
     if options.what == "fill":
         fill(options)
         return
-    commit = current_commit()
-    if options.final and "+" in commit:
-        sys.exit("--final reads the test years once for a state of the code: commit first.")
-    page = Page("The score, measured")
+    commit, page = clean_commit(options), Page("The score, measured")
     if options.what in ("quality", "us", "calibration", "all"):
         add_results(page, options, commit)
     if options.what in ("speed", "all"):
         add_speed(page, time_all(options))
-    command = " ".join(["OMP_NUM_THREADS=1 CLIENTSCORE_DATA=... python", SOURCE, *sys.argv[1:]])
-    text = page.text(introduction(command, commit, PACKAGES))
-    print(text)
-    if options.write:
-        PAGE.write_text(text, encoding="utf-8")
+    publish(page, options, PAGE, source=SOURCE, commit=commit, packages=PACKAGES)
 
 
 def read_options() -> argparse.Namespace:

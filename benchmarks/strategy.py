@@ -21,12 +21,13 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
-import sys
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from common.page import Page, introduction
-from common.repository import REPOSITORY, count_readings, current_commit, log_readings
+from common.command import clean_commit, publish, run_parts
+from common.page import Page
+from common.repository import REPOSITORY
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -41,24 +42,16 @@ def main() -> None:
     """Run what is asked for, print the page, and write it where wanted."""
     modules = {name: importlib.import_module(f"strategy_parts.{name}") for name in there()}
     options = read_options(modules)
-    commit = current_commit()
-    if options.final and "+" in commit:
-        sys.exit("--final reads the test periods once for a state of the code: commit first.")
-    page, logged = Page("Strategy, measured"), []
-    for part in options.parts:
-        if part not in modules:
-            page.bar(part, "the part is not there", met=None)
-            continue
-        logged += modules[part].run(page, options) or []
-        print(f"{part} done", file=sys.stderr, flush=True)
-    if options.final and logged:
-        log_readings(logged, commit=commit, source=SOURCE)
-    command = " ".join(["OMP_NUM_THREADS=1 CLIENTSCORE_DATA=... python", SOURCE, *sys.argv[1:]])
-    said = [f"Test periods have been read {count_readings(SOURCE)} times by this script."] * bool(logged)
-    text = page.text("\n\n".join([introduction(command, commit, PACKAGES), *said]))
-    print(text)
-    if options.write:
-        PAGE.write_text(text, encoding="utf-8")
+    commit, page = clean_commit(options), Page("Strategy, measured")
+    run = {part: modules[part].run if part in modules else partial(say_absent, part) for part in PARTS}
+    run_parts(page, options, run, source=SOURCE, commit=commit)
+    publish(page, options, PAGE, source=SOURCE, commit=commit, packages=PACKAGES)
+
+
+def say_absent(part: str, page: Page, options: argparse.Namespace) -> None:
+    """Say on the page that a part has no module."""
+    del options
+    page.bar(part, "the part is not there", met=None)
 
 
 def there() -> list[str]:

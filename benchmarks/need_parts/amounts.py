@@ -203,7 +203,7 @@ def _mixture(
     for name, one in made.items():
         row: dict[str, object] = {"model": name, "crps": np.nan, "deviance": np.nan, "ratio": np.nan}
         if "quantiles" in one:
-            scores[name] = crps_rows(y, one["chance"], one["quantiles"])
+            scores[name] = metrics.crps_mixture_rows(y, one["chance"], one["quantiles"], LEVELS)
             row["crps"] = scores[name].mean()
         expected = one.get("expected", one["chance"] * one["mean"] if "mean" in one else None)
         if expected is not None:
@@ -216,16 +216,6 @@ def _mixture(
     rows.append({"model": ZERO, "crps": y.mean(), "deviance": np.nan, "ratio": 0.0})
     gaps = {name: loss_difference(scores[OURS], one, company) for name, one in scores.items() if name != OURS}
     return pd.DataFrame(rows), gaps
-
-
-def crps_rows(y: np.ndarray, chance: np.ndarray, quantiles: np.ndarray) -> np.ndarray:
-    """Return the CRPS of the mixture of each row."""
-    return np.array(
-        [
-            metrics.crps_mixture(y[i : i + 1], chance[i : i + 1], quantiles[i : i + 1], LEVELS)
-            for i in range(len(y))
-        ]
-    )
 
 
 def add(page: Page, found: Found, cache: Cache, *, final: bool) -> None:

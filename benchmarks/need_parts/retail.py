@@ -21,7 +21,6 @@ from common.page import Page, grid, short
 from common.paired import Difference, loss_difference
 from scoring_parts.peers import lightgbm_settings, run_lightgbm
 
-from .amounts import crps_rows
 from .cache import OUR_SOURCES, Cache, Work, digest_of
 from .chance import told
 from .models import LEVELS, hurdle_amounts, lgb_quantiles, lgb_tweedie
@@ -186,7 +185,11 @@ def _judge(made: dict[str, dict[str, np.ndarray]], y: np.ndarray, clients: np.nd
         row: dict[str, object] = {"model": name, "crps": np.nan}
         if "quantiles" in one:
             many = one["quantiles"].shape[1] > 1
-            scores[name] = crps_rows(y, one["p"], one["quantiles"]) if many else np.abs(y - expected)
+            scores[name] = (
+                metrics.crps_mixture_rows(y, one["p"], one["quantiles"], LEVELS)
+                if many
+                else np.abs(y - expected)
+            )
             row["crps"] = scores[name].mean()
             row["auc"] = metrics.auc(y > 0, one["p"])
         row["ratio"] = metrics.total_ratio(y, expected)

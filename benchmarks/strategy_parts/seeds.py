@@ -303,7 +303,6 @@ def _policy_lines(page: Page, table: pd.DataFrame, true: dict[str, float]) -> st
     head = ["value of another policy", "mean bias", "covers", "mean width", "bias of the gain", "gain covers"]
     note = (
         f"True value {short(true['policy'])} a client, gain over the log {short(true['gain'])}; effective "
-        "sample "
-        f"{table['effective sample'].mean():.0f} of {ROWS:,} on average."
+        f"sample {table['effective sample'].mean():.0f} of {ROWS:,} on average."
     )
     return f"{note}\n\n" + grid(head, rows)

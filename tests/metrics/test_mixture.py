@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clientscore.exceptions import DataError
-from clientscore.metrics import crps_mixture, pinball
+from clientscore.metrics import crps_mixture, crps_mixture_rows, pinball
 
 LEVELS = np.array([0.05, 0.25, 0.5, 0.8, 0.97])
 
@@ -81,3 +81,13 @@ def test_bad_input_is_named():
         crps_mixture([1.0], [0.5], [[np.nan, 2.0]], [0.1, 0.9])
     with pytest.raises(DataError, match=r"p must lie in \[0, 1\]"):
         crps_mixture([1.0], [1.5], [[1.0]])
+
+
+def test_each_row_alone_has_its_own_score():
+    rng = np.random.default_rng(5)
+    y, p = rng.gamma(1, 2, 20) * (rng.random(20) < 0.5), rng.random(20)
+    quantiles = np.sort(rng.gamma(2, 2, (20, len(LEVELS))), axis=1)
+    rows = crps_mixture_rows(y, p, quantiles, LEVELS)
+    alone = [crps_mixture(y[[i]], p[[i]], quantiles[[i]], LEVELS) for i in range(20)]
+    np.testing.assert_allclose(rows, alone, rtol=1e-12)
+    assert crps_mixture(y, p, quantiles, LEVELS) == pytest.approx(rows.mean())

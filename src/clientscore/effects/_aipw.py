@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clientscore._checks import check_integer, check_interval, check_option
-from clientscore.exceptions import DataError
 
-from ._design import frame_of
+from ._design import aligned_frame
 from ._estimate import EffectEstimate
 from ._models import Base, design_for, fit_mean, fit_propensity, is_binary
 from ._overlap import Overlap, clipped, known_propensity
@@ -164,11 +163,7 @@ def doubly_robust(
     check_option("base", base, Base)
     check_integer("n_folds", n_folds, low=2)
     check_interval("clip", clip, low=0.0, high=0.5, closed="neither")
-    X = frame_of(covariates)
-    if len(X) != sample.n_rows:
-        raise DataError(
-            f"covariates must have {sample.n_rows} rows like outcome; got {len(X)}. Align the rows."
-        )
+    X = aligned_frame(covariates, sample.n_rows)
     matrix = design_for(base, X).matrix(X)
     folds = client_folds(sample.clients, sample.treatment, n_folds, seed)
     given = None if propensity is None else known_propensity(propensity, sample.n_rows)

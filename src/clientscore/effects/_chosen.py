@@ -11,10 +11,10 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from clientscore._checks import check_integer
-from clientscore.exceptions import DataError, InvalidParameterError
+from clientscore.exceptions import InvalidParameterError
 
 from ._aipw import FEWEST_CLIENTS, doubly_robust
-from ._design import frame_of
+from ._design import aligned_frame, frame_of
 from ._learners import DRLearner, EffectLearner, SLearner
 from ._sample import by_client, client_folds, sample_of
 
@@ -135,12 +135,8 @@ class ChosenLearner(BaseEstimator):  # type: ignore[misc]
             Itself.
         """
         candidates = self._checked()
-        frame = frame_of(X)
         sample = sample_of(outcome, treatment, clients, min_clients=2 * FEWEST_CLIENTS)
-        if len(frame) != sample.n_rows:
-            raise DataError(
-                f"X must have {sample.n_rows} rows like outcome; got {len(frame)}. Align the rows."
-            )
+        frame = aligned_frame(X, sample.n_rows, name="X")
         chance = None if propensity is None else np.broadcast_to(np.asarray(propensity), sample.n_rows)
         rules: dict[str, Any] = {"base": "linear", "n_folds": self.n_folds, "clip": 0.01}
         scores = doubly_robust(sample, frame, chance, **rules, seed=self.random_state).effect

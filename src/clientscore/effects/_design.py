@@ -104,6 +104,20 @@ class Design:
         return cls(state["form"], tuple(columns))
 
 
+def aligned_frame(X: Any, n_rows: int, *, name: str = "covariates", like: str = "outcome") -> pd.DataFrame:
+    """Return covariates as a frame with the rows of `like`.
+
+    Raises
+    ------
+    DataError
+        When there are more or fewer rows, or the covariates are no table.
+    """
+    frame = frame_of(X)
+    if len(frame) != n_rows:
+        raise DataError(f"{name} must have {n_rows} rows like {like}; got {len(frame)}. Align the rows.")
+    return frame
+
+
 def frame_of(X: Any) -> pd.DataFrame:
     """Return covariates as a frame whose columns are text."""
     frame = X if isinstance(X, pd.DataFrame) else X.to_frame() if isinstance(X, pd.Series) else None

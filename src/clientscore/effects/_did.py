@@ -286,9 +286,8 @@ def _panel_faults(treated: Floats, when: pd.Index, start: Any, client: Ints, clu
     if mixed:
         faults.append(
             f"treated must be the same in all rows of a client; {mixed} clients change. Give 1 in all rows "
-            "of a "
-            "client that is ever under the policy; where it starts at several dates, compare each start with "
-            "clients never under it."
+            "of a client that is ever under the policy; where it starts at several dates, compare each start "
+            "with clients never under it."
         )
     twice = int(pd.MultiIndex.from_arrays([client, when]).duplicated().sum())
     if twice:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -10,10 +11,10 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from clientscore._checks import check_integer, check_interval, check_option
-from clientscore.exceptions import BundleFormatError, DataError
+from clientscore.exceptions import BundleFormatError
 
 from ._aipw import FEWEST_CLIENTS, doubly_robust
-from ._design import Design, frame_of
+from ._design import Design, aligned_frame, frame_of
 from ._models import (
     FORM_OF,
     Base,
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 _SIZES = (1.0, 0.3, 0.1)
 
 
-class EffectLearner(BaseEstimator):  # type: ignore[misc]
+class EffectLearner(BaseEstimator, ABC):  # type: ignore[misc]
     """What the learners of conditional effects share; use one of them.
 
     Parameters
@@ -105,12 +106,8 @@ class EffectLearner(BaseEstimator):  # type: ignore[misc]
         check_option("base", self.base, Base)
         check_integer("n_folds", self.n_folds, low=2)
         check_interval("clip", self.clip, low=0.0, high=0.5, closed="neither")
-        frame = frame_of(X)
         sample = sample_of(outcome, treatment, clients, min_clients=FEWEST_CLIENTS)
-        if len(frame) != sample.n_rows:
-            raise DataError(
-                f"X must have {sample.n_rows} rows like outcome; got {len(frame)}. Align the rows."
-            )
+        frame = aligned_frame(X, sample.n_rows, name="X")
         self.design_ = design_for(self.base, frame)
         self.models_ = self._learn(frame, self.design_.matrix(frame), sample, propensity)
         self.n_rows_ = sample.n_rows
@@ -147,13 +144,15 @@ class EffectLearner(BaseEstimator):  # type: ignore[misc]
         learner.n_rows_, learner.average_effect_ = state["n_rows"], state["average_effect"]
         return learner
 
+    @abstractmethod
     def _learn(
         self, frame: pd.DataFrame, matrix: Floats, sample: Sample, propensity: ArrayLike | float | None
     ) -> dict[str, Model]:
-        raise NotImplementedError
+        """Return the fitted models by name."""
 
+    @abstractmethod
     def _effect(self, matrix: Floats) -> Floats:
-        raise NotImplementedError
+        """Return the effect on each row of the design's matrix."""
 
     def _mean(self, matrix: Floats, y: Floats, *, binary: bool = False) -> Model:
         return fit_mean(self.base, matrix, y, seed=self.random_state, binary=binary, logistic=binary)

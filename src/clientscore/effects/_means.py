@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clientscore._checks import check_interval
-from clientscore.exceptions import DataError
 
-from ._design import Design, frame_of
+from ._design import Design, aligned_frame
 from ._estimate import EffectEstimate
 from ._sample import by_client, sample_of
 
@@ -116,11 +115,7 @@ def difference_in_means(
 
 def _covariates(covariates: Any, sample: Sample) -> tuple[Floats, tuple[str, ...]]:
     """Return the columns that vary in both arms, as few as leave 5 rows for each, and what was left out."""
-    frame = frame_of(covariates)
-    if len(frame) != sample.n_rows:
-        raise DataError(
-            f"covariates must have {sample.n_rows} rows like outcome; got {len(frame)}. Align the rows."
-        )
+    frame = aligned_frame(covariates, sample.n_rows)
     matrix = Design.of(frame, "linear").matrix(frame)
     arms = [sample.arm(0), sample.arm(1)]
     varies = np.array([all(column[arm].std() > 1e-12 for arm in arms) for column in matrix.T], dtype=bool)

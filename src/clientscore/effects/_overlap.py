@@ -97,8 +97,7 @@ def known_propensity(propensity: ArrayLike | float, n_rows: int) -> Floats:
     if certain:
         raise OverlapError(
             f"propensity must lie strictly between 0 and 1; {certain} of {n_rows} rows are 0 or 1. A client "
-            "that "
-            "was certain to get the action, or not to, has no counterpart: leave such clients out."
+            "that was certain to get the action, or not to, has no counterpart: leave such clients out."
         )
     return values
 

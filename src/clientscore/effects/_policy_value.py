@@ -14,7 +14,7 @@ from clientscore._checks import check_integer, check_interval, check_option
 from clientscore.exceptions import DataError, OverlapError
 
 from ._aipw import mean_error
-from ._design import frame_of
+from ._design import aligned_frame
 from ._estimate import plain
 from ._models import Base, design_for, fit_mean, is_binary
 from ._overlap import effective_size
@@ -270,9 +270,7 @@ class _Log:
 
     def doubly_robust(self, covariates: Any, base: Base, n_folds: int, seed: int) -> Floats:
         """Return the scores of DR, reward models from other clients."""
-        X = frame_of(covariates)
-        if len(X) != len(self.reward):
-            raise DataError(f"covariates must have {len(self.reward)} rows like reward; got {len(X)}.")
+        X = aligned_frame(covariates, len(self.reward), like="reward")
         matrix = design_for(base, X).matrix(X)
         folds = client_folds(self.clients, self.taken.astype(np.float64), n_folds, seed)
         q = np.zeros(self.target.shape)
@@ -322,8 +320,7 @@ def _refuse(log: _Log, overlap: dict[str, float], least: float) -> None:
     if overlap["effective_sample"] < least:
         faults.append(
             f"the effective sample is {overlap['effective_sample']:.1f} of {len(log.reward)} decisions, at "
-            "least "
-            f"{least:g} are needed; the largest weight is {overlap['largest_weight']:.3g}."
+            f"least {least:g} are needed; the largest weight is {overlap['largest_weight']:.3g}."
         )
     if faults:
         raise OverlapError(

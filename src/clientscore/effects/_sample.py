@@ -85,8 +85,7 @@ def numbers(values: ArrayLike, name: str, faults: list[str]) -> Floats:
     if bad:
         faults.append(
             f"{name} must be finite; {bad} of {len(array)} are missing or infinite. Drop these rows and say "
-            "how "
-            "many of each arm they were."
+            "how many of each arm they were."
         )
     return array
 
@@ -113,8 +112,7 @@ def _arm_faults(treatment: Floats, clients: Ints, min_clients: int) -> list[str]
     if empty:
         fault = (
             f"treatment must have both arms; no row is {empty[0]}. Without a comparison there is no effect: "
-            "keep "
-            "control cells, or compare with the time before (difference_in_differences)."
+            "keep control cells, or compare with the time before (difference_in_differences)."
         )
         return [fault]
     return [

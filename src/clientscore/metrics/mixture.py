@@ -68,6 +68,37 @@ def crps_mixture(
     >>> crps_mixture([0.0, 4.0], [0.5, 0.5], [[4.0], [4.0]])
     1.0
     """
+    score = crps_mixture_rows(y, probability, quantiles, levels)
+    return float(np.average(score, weights=weights(weight, len(score))))
+
+
+def crps_mixture_rows(
+    y: ArrayLike, probability: ArrayLike, quantiles: ArrayLike, levels: ArrayLike | None = None
+) -> Floats:
+    """Score each row as `crps_mixture` does, for paired comparisons.
+
+    Parameters
+    ----------
+    y, probability, quantiles
+        As for `crps_mixture`.
+    levels : array-like of shape (k,), default None
+        As for `crps_mixture`.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        CRPS of each row, in the unit of `y`; lower is better.
+
+    Raises
+    ------
+    DataError
+        As `crps_mixture` does.
+
+    Examples
+    --------
+    >>> crps_mixture_rows([0.0, 4.0], [0.5, 0.0], [[4.0], [4.0]]).tolist()
+    [1.0, 4.0]
+    """
     actual = numbers("y", y)
     chance = probabilities(probability, len(actual))
     amounts = _amounts(quantiles, len(actual))
@@ -81,7 +112,7 @@ def crps_mixture(
     for start in range(0, len(actual), step):
         rows = slice(start, start + step)
         score[rows] = _score(actual[rows], chance[rows], amounts[rows], below, above)
-    return float(np.average(score, weights=weights(weight, len(actual))))
+    return score
 
 
 def _amounts(quantiles: ArrayLike, n: int) -> Floats:

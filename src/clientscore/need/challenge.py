@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import pandas as pd
 
-from clientscore.metrics import bootstrap_by_client
+from clientscore.metrics import PairedReport, bootstrap_by_client
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +49,7 @@ class AmountComparison:
 
 
 @dataclass(frozen=True, repr=False)
-class AmountChallenge:
+class AmountChallenge(PairedReport):
     """What the card of the amount gives up, or does not, against bagged full trees.
 
     Attributes
@@ -65,37 +64,21 @@ class AmountChallenge:
         Squared and absolute error of log amounts.
     """
 
+    comparison_kind = AmountComparison
+
     chosen: str
     evidence: str
     amounts: int
     clients: int
     comparisons: tuple[AmountComparison, ...]
 
-    def frame(self) -> pd.DataFrame:
-        """Return one row a measure: card, trees, difference (card minus trees), lower, upper."""
-        return pd.DataFrame([asdict(one) for one in self.comparisons]).set_index("measure")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as JSON scalars, lists and dicts."""
-        return {**asdict(self), "comparisons": [asdict(one) for one in self.comparisons]}
-
-    @classmethod
-    def from_dict(cls, state: Mapping[str, Any]) -> AmountChallenge:
-        """Build the report from :meth:`to_dict`."""
-        comparisons = tuple(AmountComparison(**one) for one in state["comparisons"])
-        return cls(**{**state, "comparisons": comparisons})
-
-    def _headline(self) -> str:
+    @property
+    def headline(self) -> str:
+        """What was compared, on which rows, in one line."""
         return (
             f"Amount given need, {self.chosen} taken: card against bagged full trees, {self.evidence}: "
             f"{self.amounts} amounts, {self.clients} clients; 95 % intervals"
         )
-
-    def __repr__(self) -> str:
-        return f"{self._headline()}\n{self.frame().round(5).to_string()}"
-
-    def _repr_html_(self) -> str:
-        return f"<p>{self._headline()}</p>{self.frame().round(5).to_html()}"
 
 
 def compare_forms(
@@ -108,17 +91,25 @@ def compare_forms(
     """
     comparisons = []
     for measure, size in (("squared_error", np.square), ("absolute_error", np.abs)):
-        card, trees = size(errors["card"]), size(errors["trees"])
-        gap = card - trees
-        found = bootstrap_by_client(partial(_mean_of, gap), clients, n=_RESAMPLES, random_state=seed)
-        lower, upper = found.lower, found.upper
-        means = float(card.mean()), float(trees.mean()), float(gap.mean())
-        comparisons.append(AmountComparison(measure, *means, float(lower), float(upper)))
+        values = paired(size(errors["card"]), size(errors["trees"]), clients, seed)
+        comparisons.append(AmountComparison(measure, *values))
     first = comparisons[0]
     wins = first.difference > MARGIN * first.card and first.lower > 0
-    chosen = "trees" if form == "trees" or (form == "auto" and wins) else "card"
-    n_clients = len(np.unique(clients))
-    return AmountChallenge(chosen, evidence, len(clients), n_clients, tuple(comparisons))
+    facts = evidence, len(clients), len(np.unique(clients))
+    return AmountChallenge(chosen_form(form, wins=wins), *facts, tuple(comparisons))
+
+
+def paired(card: Floats, trees: Floats, clients: Ints, seed: int) -> tuple[float, float, float, float, float]:
+    """Return the mean losses of both, their difference and its 95 % interval, whole clients resampled."""
+    gap = card - trees
+    found = bootstrap_by_client(partial(_mean_of, gap), clients, n=_RESAMPLES, random_state=seed)
+    means = float(card.mean()), float(trees.mean()), float(gap.mean())
+    return *means, float(found.lower), float(found.upper)
+
+
+def chosen_form(form: Form, *, wins: bool) -> str:
+    """Return the form that is taken: what was asked for, or the trees where they win."""
+    return "trees" if form == "trees" or (form == "auto" and wins) else "card"
 
 
 def _mean_of(values: Floats, rows: NDArray[np.intp]) -> float:

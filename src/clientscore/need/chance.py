@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from functools import partial
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -11,8 +10,9 @@ import pandas as pd
 
 from clientscore._words import NEED
 from clientscore.hazard import CompetingHazard
-from clientscore.metrics import bootstrap_by_client
+from clientscore.metrics import PairedReport
 
+from .challenge import chosen_form, paired
 from .conformal import rows_before
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 SKILL_MARGIN = 0.01  # of what the card gains on the base rate, that trees must gain more
 MIN_NEEDS = 300  # fewer needs to judge by: a card
-_RESAMPLES = 300
 _HELD_SHARE = 0.25
 _TINY = 1e-6
 
@@ -73,7 +72,7 @@ class ChanceComparison:
 
 
 @dataclass(frozen=True, repr=False)
-class ChanceChallenge:
+class ChanceChallenge(PairedReport):
     """What the card of the probability gives up, or does not, against bagged full trees.
 
     Attributes
@@ -88,6 +87,8 @@ class ChanceChallenge:
         Log loss and Brier score.
     """
 
+    comparison_kind = ChanceComparison
+
     chosen: str
     evidence: str
     rows: int
@@ -95,31 +96,13 @@ class ChanceChallenge:
     clients: int
     comparisons: tuple[ChanceComparison, ...]
 
-    def frame(self) -> pd.DataFrame:
-        """Return one row a measure: base_rate, card, trees, difference (card minus trees), lower, upper."""
-        return pd.DataFrame([asdict(one) for one in self.comparisons]).set_index("measure")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as JSON scalars, lists and dicts."""
-        return {**asdict(self), "comparisons": [asdict(one) for one in self.comparisons]}
-
-    @classmethod
-    def from_dict(cls, state: Mapping[str, Any]) -> ChanceChallenge:
-        """Build the report from :meth:`to_dict`."""
-        comparisons = tuple(ChanceComparison(**one) for one in state["comparisons"])
-        return cls(**{**state, "comparisons": comparisons})
-
-    def _headline(self) -> str:
+    @property
+    def headline(self) -> str:
+        """What was compared, on which rows, in one line."""
         return (
             f"Probability of need, {self.chosen} taken: card against bagged full trees, {self.evidence}: "
             f"{self.rows} rows, {self.needs} needs, {self.clients} clients; 95 % intervals"
         )
-
-    def __repr__(self) -> str:
-        return f"{self._headline()}\n{self.frame().round(5).to_string()}"
-
-    def _repr_html_(self) -> str:
-        return f"<p>{self._headline()}</p>{self.frame().round(5).to_html()}"
 
 
 def fit_chance(
@@ -203,18 +186,13 @@ def _compare(
     y, clients = judged
     comparisons = []
     for measure, loss in (("log_loss", _log_losses), ("brier", _squares)):
-        card, trees = loss(y, chances["card"]), loss(y, chances["trees"])
         floor = float(loss(y, np.full(len(y), base)).mean())
-        gap = card - trees
-        found = bootstrap_by_client(partial(_mean_of, gap), clients, n=_RESAMPLES, random_state=0)
-        lower, upper = float(found.lower), float(found.upper)
-        means = float(card.mean()), float(trees.mean()), float(gap.mean())
-        comparisons.append(ChanceComparison(measure, floor, *means, lower, upper))
+        values = paired(loss(y, chances["card"]), loss(y, chances["trees"]), clients, seed=0)
+        comparisons.append(ChanceComparison(measure, floor, *values))
     first = comparisons[0]
     wins = first.difference > SKILL_MARGIN * max(first.base_rate - first.card, 0.0) and first.lower > 0
-    chosen = "trees" if form == "trees" or (form == "auto" and wins) else "card"
-    n_clients = len(np.unique(clients))
-    return ChanceChallenge(chosen, evidence, len(y), int(y.sum()), n_clients, tuple(comparisons))
+    facts = evidence, len(y), int(y.sum()), len(np.unique(clients))
+    return ChanceChallenge(chosen_form(form, wins=wins), *facts, tuple(comparisons))
 
 
 def _log_losses(y: Floats, p: Floats) -> Floats:
@@ -224,7 +202,3 @@ def _log_losses(y: Floats, p: Floats) -> Floats:
 
 def _squares(y: Floats, p: Floats) -> Floats:
     return np.asarray((y - p) ** 2)
-
-
-def _mean_of(values: Floats, rows: NDArray[np.intp]) -> float:
-    return float(values[rows].mean())

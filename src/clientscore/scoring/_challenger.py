@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -11,14 +11,14 @@ from scipy.special import expit
 
 from clientscore.additive import bag_trees, encode, fit_bins
 from clientscore.exceptions import DataError
-from clientscore.metrics import auc, brier, log_loss
+from clientscore.metrics import PairedReport, auc, brier, log_loss
 
 from ._calibration import calibrated, through
 from ._fit import judged_rows, learn_card, unrefused
 from ._inputs import day_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
@@ -58,7 +58,7 @@ class Comparison:
 
 
 @dataclass(frozen=True, repr=False)
-class ChallengerReport:
+class ChallengerReport(PairedReport):
     """What the card gives up, or does not, against bagged full trees on the same rows.
 
     Attributes
@@ -71,37 +71,21 @@ class ChallengerReport:
         AUC, log loss and Brier score.
     """
 
+    comparison_kind = Comparison
+
     evidence: str
     rows: int
     events: int
     clients: int
     comparisons: tuple[Comparison, ...]
 
-    def frame(self) -> pd.DataFrame:
-        """Return one row a measure: card, trees, difference (card minus trees), lower, upper."""
-        return pd.DataFrame([asdict(one) for one in self.comparisons]).set_index("measure")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as JSON scalars, lists and dicts."""
-        return {**asdict(self), "comparisons": [asdict(one) for one in self.comparisons]}
-
-    @classmethod
-    def from_dict(cls, state: Mapping[str, Any]) -> ChallengerReport:
-        """Build the report from :meth:`to_dict`."""
-        comparisons = tuple(Comparison(**one) for one in state["comparisons"])
-        return cls(**{**state, "comparisons": comparisons})
-
-    def _headline(self) -> str:
+    @property
+    def headline(self) -> str:
+        """What was compared, on which rows, in one line."""
         return (
             f"Card against bagged full trees, {self.evidence}: {self.rows} rows, {self.events} bad, "
             f"{self.clients} clients; 95 % intervals"
         )
-
-    def __repr__(self) -> str:
-        return f"{self._headline()}\n{self.frame().round(5).to_string()}"
-
-    def _repr_html_(self) -> str:
-        return f"<p>{self._headline()}</p>{self.frame().round(5).to_html()}"
 
 
 class _Split(NamedTuple):
