@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from clientscore.assessment import ClientModel
+from clientscore.assessment._heads import panel_rows
 from clientscore.bundle import load_model, save_model
 from clientscore.churn import ChurnModel
 from clientscore.exceptions import DataError
@@ -81,3 +82,12 @@ def test_exits_of_other_causes_only_are_no_churn() -> None:
     outcomes = pd.DataFrame({"bad": [0, 1] * 20, "exit_duration": 3, "exit_cause": "default"})
     model = ClientModel(random_state=0).fit_features(X, outcomes)
     assert "left for a cause of churn (hard_attrition, silent_attrition)" in model.skipped_["churn"]
+
+
+def test_the_default_hazards_read_stays_in_proportion_to_events() -> None:
+    few = pd.DataFrame({"exit_cause": ["default"] * 100 + [None] * 900})
+    many = pd.DataFrame({"exit_cause": ["default"] * 5_000 + [None] * 900})
+    assert panel_rows(few, "exit_cause", 200_000) == 10_000
+    assert panel_rows(many, "exit_cause", 200_000) == 40_000
+    assert panel_rows(many, "exit_cause", 30_000) == 30_000
+    assert panel_rows(few, "need_event", 50_000) == 10_000

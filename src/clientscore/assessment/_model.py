@@ -28,7 +28,7 @@ from clientscore.timeline import as_of_list
 from ._calendar import STEP_PERIODS, dates_of, warn_if_stale, window_starts
 from ._columns import conform
 from ._facts import client_facts, tier_facts
-from ._heads import fit_heads
+from ._heads import fit_heads, panel_rows
 from ._inputs import (
     check_feature_table,
     check_on_index,
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from ._facts import Heads
 
 _log = logging.getLogger(__name__)
-_CHURN_ROWS = 200_000  # person-period rows of the default churn model: a book learns within a minute or so
+_CHURN_ROWS, _NEED_ROWS = 200_000, 50_000  # most person-periods: a large book learns within a minute or so
 _HORIZONS = {"month": (3, 6, 12), "quarter": (1, 2, 4), "year": (1,)}
 
 
@@ -267,11 +267,15 @@ class ClientModel(ProspectRanking, BaseEstimator):  # type: ignore[misc]  # scik
         churn = self.churn or ChurnModel(
             horizons=horizons,
             churn_causes=self.schema_.churn_causes,
-            max_rows=_CHURN_ROWS,
+            max_rows=panel_rows(outcomes, "exit_cause", _CHURN_ROWS),
             random_state=seed,
         )
         need = self.need or FinancingNeedForecaster(
-            horizons=horizons, period=self.schema_.period, lead_periods=self.lead, random_state=seed
+            horizons=horizons,
+            period=self.schema_.period,
+            lead_periods=self.lead,
+            max_rows=panel_rows(outcomes, "need_event", _NEED_ROWS),
+            random_state=seed,
         )
         heads, skipped = fit_heads((scorer, churn, need), X, outcomes, self.pillars_, self.n_jobs)
         self.scorer_, self.churn_, self.need_ = heads
