@@ -1,13 +1,13 @@
-"""The intervals beside those of crepes on the same errors, where it is installed."""
+"""The intervals beside those of crepes on the same errors."""
 
 from __future__ import annotations
 
+import crepes
 import numpy as np
 import pytest
 
 from clientscore.need.conformal import calibrate
 
-crepes = pytest.importorskip("crepes", reason="the oracle of conformal intervals: pip install crepes")
 GROUPS = ["calm", "middle", "noisy"]
 
 

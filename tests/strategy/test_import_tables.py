@@ -4,6 +4,7 @@ import itertools
 import json
 
 import pytest
+import zen
 
 from clientscore.exceptions import PolicyError
 from clientscore.strategy import ServiceStrategy, import_tables
@@ -75,7 +76,6 @@ def test_rules_by_hand(tmp_path):
 
 
 def test_the_same_answers_as_the_engine_it_was_written_for(tmp_path):
-    zen = pytest.importorskip("zen")
     strategy = strategy_of(tmp_path / "bank.json", jdm())
     engine = zen.ZenEngine().create_decision(json.dumps(jdm()))
     for client in CLIENTS:

@@ -6,7 +6,7 @@ import importlib
 import subprocess
 import sys
 
-import pytest
+import zen
 
 
 def test_the_page_of_strategy(repository):
@@ -23,7 +23,6 @@ def test_the_page_of_strategy(repository):
 
 
 def test_the_drawn_rules_say_the_same_in_another_engine(repository, monkeypatch):
-    zen = pytest.importorskip("zen")
     monkeypatch.syspath_prepend(str(repository / "benchmarks"))
     rules = importlib.import_module("strategy_parts.rules")
     drawn, book = rules.draw_rules(1), rules.draw_book(300, 1)
