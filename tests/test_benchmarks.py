@@ -64,6 +64,25 @@ def test_the_page_of_one_set(repository: Path, real_data_dir: Path, tmp_path: Pa
     assert len(list((tmp_path / "german").glob("logistic-*.npz"))) == 10
 
 
+def test_a_peer_kept_on_the_first_round_alone_is_judged_there(
+    benchmark: Callable[[str], ModuleType], tmp_path: Path
+) -> None:
+    folds, quality, cache = (benchmark(f"scoring_parts.{name}") for name in ("folds", "quality", "cache"))
+    X = pd.DataFrame({"a": np.arange(200.0)})
+    data = folds.by_folds("tiny", X, np.arange(200) % 2)
+    kept = cache.Cache(tmp_path)
+    models = ["base rate", "logistic"]
+    for name, number in (("base rate", 10), ("logistic", 7)):
+        for split in data.splits[:number]:
+            kept.get(quality.MODELS[name], data, split)
+    judged = quality.first_round(data, models, kept)
+    assert len(judged.splits) == 5
+    assert judged.how.endswith("judged on the first time, logistic was not fitted on the second")
+    assert quality.first_round(data, ["base rate"], kept) is data
+    result = quality.measure(data, models, kept, fit_peers=False)
+    assert result.folds.groupby("model").size().to_dict() == {"base rate": 5, "logistic": 5}
+
+
 def test_cause_specific_hazards_are_put_together(benchmark: Callable[[str], ModuleType]) -> None:
     curves = benchmark("churn_parts.curves")
     grid = np.linspace(0.001, 2, 4000)

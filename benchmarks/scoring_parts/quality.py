@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +11,7 @@ import pandas as pd
 import clientscore as cs
 from common.paired import Difference, auc_difference, loss_difference, row_loss
 
+from .folds import N_FOLDS
 from .peers import MODELS, PEERS
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ class SetResult:
 
 def measure(data: LabelledSet, models: Sequence[str], cache: Cache, *, fit_peers: bool = True) -> SetResult:
     """Run or look up every model on every split of a set; a peer that may not be fitted must be kept."""
+    if not fit_peers:
+        data = first_round(data, models, cache)
     rows: list[dict[str, object]] = []
     losses: dict[str, np.ndarray] = {}
     parts: dict[str, list[tuple[np.ndarray, np.ndarray, np.ndarray]]] = {}
@@ -107,6 +110,26 @@ def measure(data: LabelledSet, models: Sequence[str], cache: Cache, *, fit_peers
         parts,
         errors,
     )
+
+
+def first_round(data: LabelledSet, models: Sequence[str], cache: Cache) -> LabelledSet:
+    """Return the set with its first round of folds alone where some peer was not kept on the second.
+
+    All models are then judged on that round, and the words of the split say so.
+    """
+    if len(data.splits) <= N_FOLDS:
+        return data
+    late = [
+        name
+        for name in models
+        if not MODELS[name].ours
+        and all(cache.path(MODELS[name], data, split).exists() for split in data.splits[:N_FOLDS])
+        and not all(cache.path(MODELS[name], data, split).exists() for split in data.splits[N_FOLDS:])
+    ]
+    if not late:
+        return data
+    how = f"{data.how}; judged on the first time, {', '.join(late)} was not fitted on the second"
+    return replace(data, splits=data.splits[:N_FOLDS], how=how)
 
 
 def figures(y: np.ndarray, p: np.ndarray) -> dict[str, float]:
