@@ -15,6 +15,7 @@ PAGES = [
     "CONTRIBUTING.md",
     *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md")),
 ]
+WHOLE_MODELS = [f"docs/how-to/{name}.md" for name in ("churn", "need", "score-a-book")]  # many seconds each
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 
@@ -28,7 +29,15 @@ def run_as_doctest(text: str, name: str) -> doctest.TestResults:
     return doctest.DocTestRunner(optionflags=FLAGS).run(test)
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks_of(page)])
+def pages_with_code() -> list[object]:
+    return [
+        pytest.param(page, marks=pytest.mark.slow) if page in WHOLE_MODELS else page
+        for page in PAGES
+        if blocks_of(page)
+    ]
+
+
+@pytest.mark.parametrize("page", pages_with_code())
 def test_the_code_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if page == "README.zh-CN.md":
         assert blocks_of(page) == blocks_of("README.md")
