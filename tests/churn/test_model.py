@@ -109,6 +109,15 @@ def test_state_round_trip_predicts_identically(churn, train):
     assert again.horizons == (3, 6, 12)
 
 
+def test_random_thresholds_give_another_card_and_are_kept(train):
+    X, target = (part.head(1500) for part in train)
+    settings = {"n_bags": 1, "max_rounds": 20, "min_events": 5, "random_state": 0}
+    plain, drawn = (ChurnModel(**settings, random_splits=one).fit(X, target) for one in (False, True))
+    assert not np.allclose(plain.predict_churn(X), drawn.predict_churn(X))
+    again = ChurnModel.from_state(drawn.to_state())
+    assert again.get_params() | {"causes": None} == drawn.get_params()
+
+
 def test_yearly_books_with_other_causes(book):
     X, target = book(3000, 4, periods=1)
     target["event"] = (

@@ -50,6 +50,9 @@ class ChurnModel(ChurnAnswers, BaseEstimator):  # type: ignore[misc]  # scikit-l
         Most boosting rounds of a bag.
     learning_rate : float, default 0.1
         Step of one round, in (0, 1].
+    random_splits : bool, default False
+        Whether nodes try one random threshold a feature, see `learn_boosted`: worth a try where features are
+        many and a cause has thousands of events.
     form : {"card", "trees"}, default "card"
         "trees": bagged full trees behind the same predictions, to see what the card costs; no drivers.
     random_state : int, default None
@@ -107,6 +110,7 @@ class ChurnModel(ChurnAnswers, BaseEstimator):  # type: ignore[misc]  # scikit-l
         n_bags: int = 4,
         max_rounds: int = 400,
         learning_rate: float = 0.1,
+        random_splits: bool = False,
         form: Form = "card",
         random_state: int | None = None,
     ) -> None:
@@ -118,6 +122,7 @@ class ChurnModel(ChurnAnswers, BaseEstimator):  # type: ignore[misc]  # scikit-l
         self.n_bags = n_bags
         self.max_rounds = max_rounds
         self.learning_rate = learning_rate
+        self.random_splits = random_splits
         self.form = form
         self.random_state = random_state
 
@@ -165,6 +170,7 @@ class ChurnModel(ChurnAnswers, BaseEstimator):  # type: ignore[misc]  # scikit-l
             n_bags=self.n_bags,
             max_rounds=self.max_rounds,
             learning_rate=self.learning_rate,
+            random_splits=self.random_splits,
             form=self.form,
             random_state=self.random_state,
         ).fit(X, target["duration"], target["event"], groups, entry=target.get("entry"), clocks=clocks)
@@ -358,6 +364,7 @@ class ChurnModel(ChurnAnswers, BaseEstimator):  # type: ignore[misc]  # scikit-l
             "n_bags",
             "max_rounds",
             "learning_rate",
+            "random_splits",
             "form",
         )
         model = cls(
