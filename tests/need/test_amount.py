@@ -55,7 +55,7 @@ def test_smearing_keeps_the_total_of_every_group():
     group = np.repeat([0, 1, 2], [400, 400, 10])
     fitted = rng.normal(size=810)
     amount = np.exp(fitted + np.array([0.1, 0.8, 0.5])[group] * rng.normal(size=810))
-    factor = _smearing(amount, fitted, group)
+    factor = _smearing(amount, np.exp(fitted), group)
     total = pd.Series(np.exp(fitted) * factor[group]).groupby(group).sum()
     np.testing.assert_allclose(total[:2], pd.Series(amount).groupby(group).sum()[:2])
     assert factor[2] == pytest.approx(amount.sum() / np.exp(fitted).sum())  # ten rows: that of all

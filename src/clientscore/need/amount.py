@@ -23,6 +23,7 @@ from .conformal import (
 )
 from .encoded import Encoded
 from .groups import NOISE, Grouping, IntervalGroups
+from .size import SizeLine
 from .trees import AmountTrees, learn_trees
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class MeanLaw(NamedTuple):
 
 
 class Design(NamedTuple):
-    """Rows to learn from: bins, row numbers, log amounts and clients."""
+    """Rows to learn from: bins, row numbers, log amounts (less the line of size) and clients."""
 
     encoded: Encoded
     log_amount: Floats
@@ -73,19 +74,22 @@ class Design(NamedTuple):
 class AmountModel:
     """Lognormal-type model of the amount given need, with conformal intervals.
 
-    log amount = m(x) + s(x) z.  m is a card learned on log amounts, s one learned on the log of the size of
-    its out-of-bag residuals.  The mean is exp(m) times a smearing factor in ratio form, sum of amounts over
-    sum of exp(m) out of bag, by third of s: it keeps each third's total, where Duan's mean of exp(residual)
-    falls short by a few percent because m is shrunk.  Quantiles come from the z of the latest dates, by group
-    (Mondrian split conformal), so that every group is covered; ranks carry the finite-sample correction.
-    Where as many amounts have windows that had closed by those dates, z is measured by a card learned on
-    these alone (purged), which has seen as little of the calibration dates as the model will of the future;
-    else by bags that held the client out.
+    log amount = m(x) + s(x) z.  m is a card learned on log amounts, and a line of log size where amounts
+    follow the client's size (`SizeLine`); s is a card learned on the log of the size of its out-of-bag
+    residuals.  The mean is exp(m) times a smearing factor by third of s.  With a line it is Duan's mean of
+    exp(residual), to which each need adds alike; without one m is shrunk towards the middle, and only the sum
+    of amounts over the sum of exp(m) out of bag keeps the total, though a few large clients make it.
+    Quantiles come from the z of the latest dates, by group (Mondrian split conformal), so that every group is
+    covered; ranks carry the finite-sample correction.  Where as many amounts have windows that had closed by
+    those dates, z is measured by a card learned on these alone (purged), which has seen as little of the
+    calibration dates as the model will of the future; else by bags that held the client out.
 
     Attributes
     ----------
     card : AdditiveCard or AmountTrees
-        m, log of the amount.
+        m, log of the amount, less the line.
+    line : SizeLine or None
+        Line of log amounts by log size; None where size says less than a quarter of their variance.
     scale : AdditiveCard
         Log of the spread s.
     noise : Grouping
@@ -119,8 +123,10 @@ class AmountModel:
         coverage: float,
         evidence: str,
         challenge: AmountChallenge | None = None,
+        line: SizeLine | None = None,
     ) -> None:
         self.card, self.scale = cards
+        self.line = line
         self.noise, self.smearing, self.spread = law
         self.interval_groups = interval_groups
         self.quantiles, self.ends, self.groups = calibration
@@ -141,7 +147,10 @@ class AmountModel:
         """Learn from the rows with a need of known amount; `encoded` are their row numbers, where known."""
         if len(amount) < _MIN_AMOUNTS:
             raise DataError(f"amount must be known for at least {_MIN_AMOUNTS} needs; got {len(amount)}.")
-        design = Design(Encoded.of(X) if encoded is None else encoded, np.log(amount), clients)
+        log_amount = np.log(amount)
+        line = SizeLine.of(X, log_amount)
+        base = np.zeros(len(X)) if line is None else line.values(X)
+        design = Design(Encoded.of(X) if encoded is None else encoded, log_amount - base, clients)
         latest = latest_rows(X.index)
         before = rows_before(X.index, latest, settings.window)
         evidence = _evidence(X.index, latest, before)
@@ -153,17 +162,20 @@ class AmountModel:
         form = "card" if challenge is None else challenge.chosen
         card, fitted = tried.learned.get(form) or learn_form(form, design, settings.seed)
         scale, log_scale = _learn_scale(design, design.log_amount - fitted, settings.seed + 1)
-        law, mean = _mean_law(amount, fitted, log_scale, varies=bool(scale.terms))
+        level = np.exp(fitted + base)
+        # Where the line leaves errors that do not depend on size, each need tells the factor alike.
+        weight = np.ones(len(X)) if line is None else 1.0 / level
+        law, mean = _mean_law(amount, level, log_scale, weight, varies=bool(scale.terms))
         scored = Scored(tried.errors[form] / np.exp(log_scale[latest]), latest, clients[latest])
         groups = choose_groups(
             settings.interval_groups, X, log_scale, scored, settings.coverage, varies=bool(scale.terms)
         )
         codes = groups.codes(X, log_scale)
         calibration = calibrate(scored.z, codes[latest], settings.coverage, groups.labels, groups.parents)
-        total, base = (np.bincount(codes, one, len(groups.labels)) for one in (mean, np.exp(fitted)))
-        overall = float(mean.sum() / np.exp(fitted).sum())
-        calibration.groups["smearing"] = np.where(base > 0, total / np.maximum(base, 1e-300), overall)
-        return cls((card, scale), law, groups, calibration, settings.coverage, evidence, challenge)
+        total, least = (np.bincount(codes, one, len(groups.labels)) for one in (mean, level))
+        overall = float(mean.sum() / level.sum())
+        calibration.groups["smearing"] = np.where(least > 0, total / np.maximum(least, 1e-300), overall)
+        return cls((card, scale), law, groups, calibration, settings.coverage, evidence, challenge, line)
 
     def amounts(
         self,
@@ -190,6 +202,8 @@ class AmountModel:
         """Return the amounts of one client; `codes` are its row numbers, where known."""
         codes = self.card.codes_one(values) if codes is None else codes
         middle = np.array(self.card.decision_codes_one(codes))
+        if self.line is not None:
+            middle += self.line.value_one(values)
         codes = codes if self._one_reading else self.scale.codes_one(values)
         log_scale = np.array(self.scale.decision_codes_one(codes))
         group = np.array([self.interval_groups.code_one(values, float(log_scale[0]))])
@@ -224,6 +238,8 @@ class AmountModel:
         """Return m and log s of every row."""
         codes = self.card.encode(X) if codes is None else codes
         middle = self.card.decision_codes(codes)
+        if self.line is not None:
+            middle = middle + self.line.values(X)
         return middle, self.scale.decision_codes(codes if self._one_reading else self.scale.encode(X))
 
     def _amounts(
@@ -268,6 +284,7 @@ class AmountModel:
         """Return the model as dicts, lists and arrays."""
         return {
             "form": "trees" if isinstance(self.card, AmountTrees) else "card",
+            "line": None if self.line is None else self.line.to_state(),
             "card": self.card.to_state(),
             "scale": self.scale.to_state(),
             "cuts": np.asarray(self.noise.cuts, dtype=np.float64),
@@ -289,7 +306,7 @@ class AmountModel:
         groups = IntervalGroups.from_state(state["interval_groups"])
         table = {name: list(state[name]) for name in _TABLE}
         kind = AmountTrees if state["form"] == "trees" else AdditiveCard
-        report = state["challenge"]
+        report, line = state["challenge"], state.get("line")
         return cls(
             (kind.from_state(state["card"]), AdditiveCard.from_state(state["scale"])),
             MeanLaw(noise, np.asarray(state["mean_factor"]), np.asarray(state["spread"])),
@@ -298,6 +315,7 @@ class AmountModel:
             float(state["coverage"]),
             str(state["evidence"]),
             None if report is None else AmountChallenge.from_dict(report),
+            None if line is None else SizeLine.from_state(line),
         )
 
 
@@ -333,12 +351,14 @@ def learn_form(form: str, design: Design, seed: int) -> tuple[AdditiveCard | Amo
     return _learn(design, design.log_amount, _MIN_CARD, seed, n_bags=5, pairs=_PAIRS)
 
 
-def _mean_law(amount: Floats, fitted: Floats, log_scale: Floats, *, varies: bool) -> tuple[MeanLaw, Floats]:
+def _mean_law(
+    amount: Floats, level: Floats, log_scale: Floats, weight: Floats, *, varies: bool
+) -> tuple[MeanLaw, Floats]:
     """Return how means follow from exp(m), and the mean of every row."""
     noise = Grouping.of_noise(log_scale, varies=varies)
     third = noise.codes(log_scale)
-    smearing = _smearing(amount, fitted, third)
-    mean = np.exp(fitted) * smearing[third]
+    smearing = _smearing(weight * amount, weight * level, third)
+    mean = level * smearing[third]
     return MeanLaw(noise, smearing, _moments(amount / mean, third)), mean
 
 
@@ -380,9 +400,8 @@ def _part(design: Design, rows: NDArray[np.bool_]) -> Design:
     return Design(design.encoded.part(rows), design.log_amount[rows], design.clients[rows])
 
 
-def _smearing(amount: Floats, fitted: Floats, group: Ints) -> Floats:
-    """Sum of amounts over sum of exp(m), by group; small groups take that of all."""
-    level = np.exp(fitted)
+def _smearing(amount: Floats, level: Floats, group: Ints) -> Floats:
+    """Sum of amounts over sum of exp(m), both weighted, by group; small groups take that of all."""
     factor = np.full(_THIRDS, float(amount.sum() / level.sum()))
     for number in range(_THIRDS):
         rows = group == number

@@ -19,7 +19,7 @@ from .purpose import PURPOSES
 from .timing import by_period
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -48,6 +48,7 @@ class NeedAnswers:
     amount_: AmountModel
     purposes_: PurposeRules
     product_model_: ProductModel | None
+    purpose_model_: ProductModel | None
     calendar_: Calendar
     input_range_: InputRange
     adaptive_: AdaptiveCoverage
@@ -252,14 +253,14 @@ class NeedAnswers:
         Returns
         -------
         DataFrame
-            On the index of `X`: purpose (the likeliest), evidence (its loudest feature), evidence_value (of
-            that feature), evidence_usual (its median in training), evidence_position (share of the training
-            book below the value), and evidence_<name>, the loudest feature of each purpose; missing where no
-            sign could be read, or none speaks for it.
+            On the index of `X`: purpose (that of `predict`), evidence (its loudest feature),
+            evidence_value (of it), evidence_usual (its median in training), evidence_position (share
+            of the training book below the value), and evidence_<name>, the loudest feature of each purpose;
+            missing where no sign could be read, or none speaks for it.
         """
         self._check_fitted()
-        scores, signs = self.purposes_.score(X)
-        purpose = likeliest(scores, "purpose")
+        _, signs = self.purposes_.score(X)
+        purpose = self._purposes(X)
         table = pd.DataFrame({"purpose": purpose})
         first = self.purposes_.signs(X, purpose.to_numpy(dtype=object), 1).set_index("row")
         first = first.reindex(range(len(X))).set_axis(X.index)
@@ -286,7 +287,7 @@ class NeedAnswers:
             of the training book), position (share of it below the value). No line where nothing speaks.
         """
         self._check_fitted()
-        purpose = likeliest(pd.DataFrame(self.purposes_.score_arrays(X), index=X.index), "purpose")
+        purpose = self._purposes(X)
         table = self.purposes_.signs(X, purpose.to_numpy(dtype=object), n)
         words = {name: in_words(name) for name in table["feature"].unique()}
         table.insert(4, "words", table["feature"].map(words).astype("str"))
@@ -309,6 +310,30 @@ class NeedAnswers:
         """
         self._check_fitted()
         return self.input_range_.shifts(X)
+
+    def _purposes(self, X: pd.DataFrame) -> pd.Series:
+        """Return the purpose of `predict`."""
+        signs = self.purposes_.score_arrays(X)
+        scores = self._learned_purposes(X, likeliest_code(signs, len(X))) or signs
+        return words(likeliest_code(scores, len(X)), list(PURPOSES), X.index, "purpose")
+
+    def _learned_purposes(
+        self, X: pd.DataFrame, said: NDArray[np.int64], codes: NDArray[Any] | None = None
+    ) -> dict[str, Floats] | None:
+        """Return the learned shares by purpose, None where there are none; `said` is what the signs say."""
+        model = self.purpose_model_
+        if model is None:
+            return None
+        shares = model.predict(X, purpose_rows(model, said), self._shared_codes(model, codes))
+        place = {name: k for k, name in enumerate(model.names)}
+        return {
+            name: shares[:, place[name]].copy() if name in place else np.zeros(len(X)) for name in PURPOSES
+        }
+
+    def _shared_codes(self, model: ProductModel, codes: Any) -> Any:
+        """Return the amount's row numbers where another card reads the same bins, else None."""
+        card = model.card
+        return codes if card is not None and card.bins == self.amount_.card.bins else None
 
     def _check_fitted(self) -> None:
         check_is_fitted(self, "hazard_")
@@ -388,12 +413,10 @@ def purpose_rows(model: ProductModel, codes: NDArray[np.int64]) -> NDArray[np.in
     return rows[codes]  # -1 is the last: all
 
 
-def likeliest(scores: pd.DataFrame, name: str) -> pd.Series:
-    """Name of the largest column, missing where all are."""
-    values = scores.to_numpy(np.float64, na_value=np.nan)
-    code = np.where(np.isnan(values), -np.inf, values).argmax(axis=1)
-    code[np.isnan(values).all(axis=1)] = -1
-    return words(code, [str(column) for column in scores.columns], scores.index, name)
+def likeliest_of(scores: Mapping[str, float | None]) -> str | None:
+    """Return the name of the largest score of one client, None where none could be read."""
+    known = {name: score for name, score in scores.items() if score is not None}
+    return max(known, key=known.__getitem__) if known else None
 
 
 def words(code: NDArray[Any], names: Sequence[str], index: pd.Index, name: str) -> pd.Series:

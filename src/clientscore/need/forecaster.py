@@ -13,7 +13,7 @@ from clientscore._words import NEED, Period
 from clientscore.hazard import CompetingHazard, check_horizons, check_reach, check_target, client_numbers
 
 from .amount import AmountModel, AmountSettings
-from .answers import NeedAnswers, largest, likeliest, likeliest_code, purpose_rows, words
+from .answers import NeedAnswers, largest, likeliest_code, likeliest_of, purpose_rows, words
 from .challenge import Form
 from .chance import ChanceChallenge, History, fit_chance
 from .checks import CURRENCY, InputRange, amount_rows, check_currency, check_size, events, one_currency
@@ -21,7 +21,7 @@ from .conformal import Window
 from .coverage import AdaptiveCoverage
 from .encoded import Encoded
 from .portfolio import Calendar, learn_calendar
-from .products import ProductModel
+from .products import ProductModel, learn_products, learn_purposes
 from .purpose import PURPOSES, PurposeRules
 from .timing import by_period, dates_of, expected_period, first_days
 
@@ -39,8 +39,8 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
     *Whether and when*: a discrete-time hazard of the first new drawing, competing with exit
     (`CompetingHazard`; the causes of exit count as one).  *How much*: log amounts on a card, a smearing
     factor for the mean, so that totals are kept, and split-conformal intervals calibrated on the latest
-    dates, separately for groups of clients.  *What for*: rules on the ratios that moved, against what is
-    usual in the training book, and the product from past needs.
+    dates, separately for groups of clients.  *What for*: purpose and product, learned from past needs; where
+    these carry no purposes, rules on the ratios that moved, against what is usual in the training book.
 
     A need is new money: `build_labels` counts the schema's ``drawing_events`` alone, so a renewal or rollover
     of what is lent already is neither a need nor part of an amount.  It is need met here: what other lenders
@@ -118,6 +118,10 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
         Share of each product by purpose, what the product model falls back to.
     product_method_ : str
         What the products' shares come from.
+    purpose_model_ : ProductModel or None
+        Shares of the purposes, learned from at least 300 past needs with a purpose; None: read from signs.
+    purpose_method_ : str
+        What the purposes come from.
     calendar_ : Calendar
         ``.dates``: predicted and realized totals by training date; what `portfolio` reads.
     adaptive_ : AdaptiveCoverage
@@ -198,10 +202,10 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
         X : DataFrame of shape (n, n_features)
             Features known at ``as_of``; the index level ``as_of``, where there is one, tells the latest rows.
             A column ``currency`` is checked and is no feature.
-        target : DataFrame of shape (n, 3 to 5)
+        target : DataFrame of shape (n, 3 to 6)
             On the index of `X`: duration (whole periods, at least 1), event ("need", the cause of an exit
             that came first, or missing), amount (of the needs, greater than 0; missing where the window is
-            still open), optionally product and currency.
+            still open), optionally product, purpose (one of six, others are left out) and currency.
         groups : array-like of shape (n,), default None
             Client of each row; None: level ``client_id`` of the index where there is one.
 
@@ -241,9 +245,7 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
         known = encoded.part(np.isin(needs, rows))
         self.amount_ = AmountModel.fit(X.iloc[rows], amount[rows], clients[rows], settings, known)
         self.purposes_ = PurposeRules.fit(X)
-        self.product_model_ = None
-        if "product" in target:
-            self.product_model_ = self._learn_products(X, target["product"], clients, needs, encoded)
+        self._learn_what_for(X.iloc[needs], target.iloc[needs], clients[needs], encoded)
         self.input_range_ = InputRange.of(X)
         self.adaptive_ = AdaptiveCoverage(self.coverage)
         self._learn_calendar(X, target, event, window)
@@ -274,10 +276,10 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
             the mean period given need), need_periods_expected (that mean, from 1), amount_lower,
             amount_median, amount_upper and amount_mean (given need within the longest horizon),
             amount_expected (probability x mean), mixture_lower, mixture_median and mixture_upper (without
-            condition: 0 where no need is likelier), purpose and purpose_<name> (scores in [0, 1], missing
-            where no sign could be read), and where products were learned product, product_<name> (share
-            given need, adding to 1) and product_<name>_3m... (share x probability: products of a horizon add
-            up to its need_probability).
+            condition: 0 where no need is likelier), purpose and purpose_<name> (learned: shares given need,
+            adding to 1; else scores of signs in [0, 1], missing where none could be read), and where products
+            were learned product, product_<name> (share given need, adding to 1) and product_<name>_3m...
+            (share x probability: products of a horizon add up to its need_probability).
 
         Raises
         ------
@@ -292,13 +294,15 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
             columns[name] = self._first_days(period, dates).astype("datetime64[us]")
         columns["need_periods_expected"] = expected_period(curve)
         columns |= self.amount_.amounts(X, curve[:, -1], self._coverage(coverage), codes)
-        scores = self.purposes_.score_arrays(X)
+        signs = self.purposes_.score_arrays(X)
+        said = likeliest_code(signs, len(X))
+        scores = self._learned_purposes(X, said, codes) or signs
         code = likeliest_code(scores, len(X))
         columns["purpose"] = words(code, list(PURPOSES), X.index, "purpose").array
         columns |= {f"purpose_{name}": score for name, score in scores.items()}
         if self.product_model_ is not None:
             model = self.product_model_
-            shares = model.predict(X, purpose_rows(model, code), codes if self._one_reading else None)
+            shares = model.predict(X, purpose_rows(model, said), self._shared_codes(model, codes))
             columns["product"] = words(largest(list(shares.T), len(X)), model.names, X.index, "product").array
             columns |= self._product_columns(shares, curve)
         return pd.DataFrame(columns, index=X.index, copy=False)
@@ -341,13 +345,18 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
         forecast["need_periods_expected"] = float(expected_period(curve)[0])
         codes = self.amount_.card.codes_one(values)
         forecast |= self.amount_.predict_one(values, float(curve[0, -1]), self._coverage(coverage), codes)
-        scores = self.purposes_.score_one(values)
-        known = {name: score for name, score in scores.items() if score is not None}
-        purpose = max(known, key=known.__getitem__) if known else None
+        signs = self.purposes_.score_one(values)
+        said, scores = likeliest_of(signs), signs
+        if self.purpose_model_ is not None:
+            learned = self.purpose_model_.predict_one(
+                values, said, self._shared_codes(self.purpose_model_, codes)
+            )
+            scores = {name: learned.get(name, 0.0) for name in PURPOSES}
+        purpose = likeliest_of(scores)
         forecast |= {"purpose": purpose} | {f"purpose_{name}": score for name, score in scores.items()}
         if self.product_model_ is not None:
             model = self.product_model_
-            shares = model.predict_one(values, purpose, codes if self._one_reading else None)
+            shares = model.predict_one(values, said, self._shared_codes(model, codes))
             forecast["product"] = max(shares, key=shares.__getitem__)
             columns = self._product_columns(np.array([list(shares.values())]), curve)
             forecast |= {name: float(one[0]) for name, one in columns.items()}
@@ -365,6 +374,7 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
             "amount": self.amount_.to_state(),
             "purposes": self.purposes_.to_state(),
             "products": None if self.product_model_ is None else self.product_model_.to_state(),
+            "learned_purposes": None if self.purpose_model_ is None else self.purpose_model_.to_state(),
             "calendar": self.calendar_.to_state(),
             "adaptive": self.adaptive_.to_state(),
             "input_names": self.input_range_.names,
@@ -382,8 +392,9 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
         model.hazard_ = CompetingHazard.from_state(state["hazard"])
         model.amount_ = AmountModel.from_state(state["amount"])
         model.purposes_ = PurposeRules.from_state(state["purposes"])
-        products = state["products"]
-        model.product_model_ = None if products is None else ProductModel.from_state(products)
+        for name, part in (("product_model_", "products"), ("purpose_model_", "learned_purposes")):
+            learned = state.get(part)
+            setattr(model, name, None if learned is None else ProductModel.from_state(learned))
         model.calendar_ = Calendar.from_state(state["calendar"])
         model.adaptive_ = AdaptiveCoverage.from_state(state["adaptive"])
         names = [str(name) for name in state["input_names"]]
@@ -405,8 +416,9 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
         self.product_method_ = (
             "none: the target of training had no product" if model is None else model.method
         )
-        card = None if model is None else model.card
-        self._one_reading = card is not None and card.bins == self.amount_.card.bins
+        self.purpose_method_ = (
+            "read from signs" if self.purpose_model_ is None else self.purpose_model_.method
+        )
         self.hazard_form_ = self.hazard_.form
         self.feature_names_in_ = self.hazard_.feature_names_in_
 
@@ -424,25 +436,16 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
         check_option("form", self.form, Form)
         check_option("hazard_form", self.hazard_form, Form)
 
-    def _learn_products(
-        self,
-        X: pd.DataFrame,
-        product: pd.Series,
-        clients: NDArray[np.int64],
-        needs: NDArray[np.intp],
-        encoded: Encoded,
-    ) -> ProductModel | None:
-        """Shares of the products of past needs."""
-        known = product.iloc[needs].notna().to_numpy()
-        if not known.any():
-            return None
-        rows = needs[known]
-        scores = self.purposes_.score_arrays(X.iloc[rows])
-        purpose = likeliest(pd.DataFrame(scores, index=X.index[rows]), "purpose")
+    def _learn_what_for(
+        self, X: pd.DataFrame, target: pd.DataFrame, clients: NDArray[np.int64], encoded: Encoded
+    ) -> None:
+        """Products and purposes of past needs, where they are known."""
         seed = int(np.random.default_rng(self.random_state).integers(2**31 - 1))
-        return ProductModel.fit(
-            encoded.part(known), product.iloc[rows].astype("str"), purpose, clients[rows], seed
-        )
+        self.product_model_ = self.purpose_model_ = None
+        if "product" in target:
+            self.product_model_ = learn_products(X, target["product"], self.purposes_, clients, encoded, seed)
+        if "purpose" in target:
+            self.purpose_model_ = learn_purposes(X, target["purpose"], self.purposes_, clients, encoded, seed)
 
     def _learn_calendar(
         self, X: pd.DataFrame, target: pd.DataFrame, event: NDArray[Any], window: Window

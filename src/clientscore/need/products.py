@@ -1,4 +1,4 @@
-"""Which product: propensities learned from past needs, and what they fall back to."""
+"""Which product, and for which purpose: shares learned from past needs, and what they fall back to."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .encoded import Encoded
+    from .purpose import PurposeRules
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
@@ -30,12 +31,12 @@ _MIN_PRODUCT = 30  # rarer products are one class, split by their overall shares
 
 
 class ProductModel:
-    """Share of each product in the needs of a client.
+    """Share of each product, or of each purpose, in the needs of a client.
 
     A multinomial card on the features, where at least 300 needs carry a product and two products were met
     30 times each; rarer products are one class of the card, divided as they are in all needs.  The card is
-    used only where its likelihood out of bag is higher than that of the shares by purpose, which are also
-    what is left with fewer needs.
+    used only where its likelihood out of bag is higher than that of the shares by purpose, as the signs name
+    it, which are also what is left with fewer needs.  Past purposes are learned in the same way as products.
 
     Attributes
     ----------
@@ -162,6 +163,34 @@ class ProductModel:
         shares = pd.DataFrame(state["shares"], index=list(state["purposes"]), columns=list(state["products"]))
         card = None if state.get("card") is None else AdditiveCard.from_state(state["card"])
         return cls(shares, card, str(state.get("method", "shares by purpose")))
+
+
+def learn_products(
+    X: pd.DataFrame, product: pd.Series, signs: PurposeRules, clients: Ints, encoded: Encoded, seed: int
+) -> ProductModel | None:
+    """Learn the products of past needs, X one row each; None where none is known."""
+    known = product.notna().to_numpy()
+    if not known.any():
+        return None
+    scores = pd.DataFrame(signs.score_arrays(X[known]), index=X.index[known])
+    values = scores.to_numpy(np.float64, na_value=np.nan)
+    code = np.where(np.isnan(values), -np.inf, values).argmax(axis=1)
+    names = np.where(np.isnan(values).all(axis=1), None, np.array(list(scores), dtype=object)[code])
+    said = pd.Series(names, index=scores.index, dtype="str")
+    return ProductModel.fit(encoded.part(known), product[known].astype("str"), said, clients[known], seed)
+
+
+def learn_purposes(
+    X: pd.DataFrame, purpose: pd.Series, signs: PurposeRules, clients: Ints, encoded: Encoded, seed: int
+) -> ProductModel | None:
+    """Learn the purposes of past needs, X one row each; None where too few are known for a card.
+
+    Fewer say less than the signs of the moment.  Words that are no purpose of `PURPOSES` are left out.
+    """
+    known = purpose.where(purpose.isin(list(PURPOSES)))
+    if known.notna().sum() < _MIN_NEEDS:
+        return None
+    return learn_products(X, known, signs, clients, encoded, seed)
 
 
 def product_shares(purpose: pd.Series, product: pd.Series) -> pd.DataFrame:
