@@ -12,22 +12,21 @@ from clientscore.exceptions import DataError
 from .challenge import MIN_TREES, AmountChallenge, Form, compare_forms
 from .conformal import (
     LEVELS,
-    MIN_GROUP,
     Calibration,
     Scored,
-    calibrate,
-    choose_groups,
     group_frame,
     latest_rows,
     rows_before,
 )
 from .encoded import Encoded
 from .groups import NOISE, Grouping, IntervalGroups
+from .kept import Background, Kept, beside, grouped
 from .size import SizeLine
+from .smearing import MeanLaw, mean_law
 from .trees import AmountTrees, learn_trees
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -41,7 +40,6 @@ _MIN_AMOUNTS = 3
 _MIN_CARD = 30  # fewer amounts: one mean, normal theory
 _MIN_SCALE = 300  # fewer amounts: one spread for all
 _PAIRS = 30  # of the amount's card; the garrote over all pairs costs four times as much and is no better
-_THIRDS = 3
 _TABLE = ("rows", "pooled", "method", "rows_used", "smearing")
 
 
@@ -53,14 +51,6 @@ class AmountSettings(NamedTuple):
     window: Window | None = None
     seed: int = 0
     form: Form = "card"
-
-
-class MeanLaw(NamedTuple):
-    """Thirds of the spread, and by third the smearing factor and the relative moments (3, 2)."""
-
-    noise: Grouping
-    smearing: Floats
-    spread: Floats
 
 
 class Design(NamedTuple):
@@ -112,6 +102,10 @@ class AmountModel:
         Which rows calibrated, in words.
     challenge : AmountChallenge or None
         Card against trees, where trees were asked for and there were amounts enough.
+    background : Background or None
+        Some of the calibration rows, as numbers of bins, see `added_spread`.
+    kept : Kept or None
+        What `regroup` calibrates from; not saved.
     """
 
     def __init__(
@@ -133,6 +127,9 @@ class AmountModel:
         self.coverage = coverage
         self.evidence = evidence
         self.challenge = challenge
+        self.background: Background | None = None
+        self.kept: Kept | None = None
+        self._features = {one.name for one in self.card.bins}
         self._one_reading = self.card.bins == self.scale.bins
 
     @classmethod
@@ -143,8 +140,13 @@ class AmountModel:
         clients: Ints,
         settings: AmountSettings,
         encoded: Encoded | None = None,
+        context: pd.DataFrame | None = None,
     ) -> AmountModel:
-        """Learn from the rows with a need of known amount; `encoded` are their row numbers, where known."""
+        """Learn from the rows with a need of known amount.
+
+        `encoded` are their row numbers, where known; `context` holds columns that are no features but may
+        group intervals.
+        """
         if len(amount) < _MIN_AMOUNTS:
             raise DataError(f"amount must be known for at least {_MIN_AMOUNTS} needs; got {len(amount)}.")
         log_amount = np.log(amount)
@@ -165,17 +167,46 @@ class AmountModel:
         level = np.exp(fitted + base)
         # Where the line leaves errors that do not depend on size, each need tells the factor alike.
         weight = np.ones(len(X)) if line is None else 1.0 / level
-        law, mean = _mean_law(amount, level, log_scale, weight, varies=bool(scale.terms))
+        law, mean = mean_law(amount, level, log_scale, weight, varies=bool(scale.terms))
         scored = Scored(tried.errors[form] / np.exp(log_scale[latest]), latest, clients[latest])
-        groups = choose_groups(
-            settings.interval_groups, X, log_scale, scored, settings.coverage, varies=bool(scale.terms)
-        )
-        codes = groups.codes(X, log_scale)
-        calibration = calibrate(scored.z, codes[latest], settings.coverage, groups.labels, groups.parents)
-        total, least = (np.bincount(codes, one, len(groups.labels)) for one in (mean, level))
-        overall = float(mean.sum() / level.sum())
-        calibration.groups["smearing"] = np.where(least > 0, total / np.maximum(least, 1e-300), overall)
-        return cls((card, scale), law, groups, calibration, settings.coverage, evidence, challenge, line)
+        kept = Kept(X.index, scored, log_scale, level, mean, bool(scale.terms))
+        seen = X if context is None else beside(X, context)
+        groups, calibration = grouped(settings.interval_groups, seen, kept, settings.coverage)
+        model = cls((card, scale), law, groups, calibration, settings.coverage, evidence, challenge, line)
+        model.background = Background.of(design.encoded.codes[latest], base[latest], settings.seed)
+        model.kept = kept
+        return model
+
+    def regroup(self, names: str | Sequence[str], seen: pd.DataFrame) -> None:
+        """Calibrate the intervals by other groups, on the same errors; `seen` holds rows and columns of them.
+
+        Only after `fit`: the errors are not saved with the model.
+        """
+        if self.kept is None:
+            raise DataError("Errors of training are not saved with a model; group intervals right after fit.")
+        seen = seen.loc[self.kept.index]
+        self.interval_groups, calibration = grouped(names, seen, self.kept, self.coverage)
+        self.quantiles, self.ends, self.groups = calibration
+
+    def added_spread(self, unknown: Collection[str]) -> float | None:
+        """Return how far log amounts move, root mean square, where some features are not known.
+
+        On up to 300 of the rows that calibrated, with these features and without: the same for a card and
+        for trees.  None for a model saved without such rows.
+        """
+        if self.background is None:
+            return None
+        if not len(self.background.codes):
+            return 0.0
+        codes, base = self.background.codes.copy(), self.background.base
+        moved = self.card.decision_codes(codes) + base
+        for place, one in enumerate(self.card.bins):
+            if one.name in unknown:
+                codes[:, place] = one.missing_code
+        if self.line is not None and self.line.column in unknown:
+            base = np.full(len(base), self.line.slope * self.line.usual)
+        moved = moved - (self.card.decision_codes(codes) + base)
+        return float(np.sqrt(np.mean(moved**2)))
 
     def amounts(
         self,
@@ -189,7 +220,7 @@ class AmountModel:
         `codes` are the row numbers of the card, where known.
         """
         middle, log_scale = self._scores(X, codes)
-        group = self.interval_groups.codes(X, log_scale)
+        group = self._groups(X, log_scale)
         return self._amounts(middle, log_scale, group, probability, coverage)
 
     def predict_one(
@@ -206,21 +237,23 @@ class AmountModel:
             middle += self.line.value_one(values)
         codes = codes if self._one_reading else self.scale.codes_one(values)
         log_scale = np.array(self.scale.decision_codes_one(codes))
-        group = np.array([self.interval_groups.code_one(values, float(log_scale[0]))])
+        absent = [name for name in self._outside if name not in values]
+        seen = {**values, **dict.fromkeys(absent)} if absent else values
+        group = np.array([self.interval_groups.code_one(seen, float(log_scale[0]))])
         amounts = self._amounts(middle, log_scale, group, np.array([probability]), coverage)
         return {name: float(amount[0]) for name, amount in amounts.items()}
 
     def quantile_amounts(self, X: pd.DataFrame, levels: Floats) -> Floats:
         """Return quantiles of the amount given need: shape (n, n_levels)."""
         middle, log_scale = self._scores(X)
-        group = self.interval_groups.codes(X, log_scale)
+        group = self._groups(X, log_scale)
         z = np.stack([np.interp(levels, LEVELS, row) for row in self.quantiles])
         return np.asarray(np.exp(middle[:, None] + np.exp(log_scale)[:, None] * z[group]))
 
     def positions(self, X: pd.DataFrame, amount: Floats) -> Floats:
         """Return the level at which each amount lies in its client's distribution, in [0, 1]."""
         middle, log_scale = self._scores(X)
-        group = self.interval_groups.codes(X, log_scale)
+        group = self._groups(X, log_scale)
         z = (np.log(amount) - middle) / np.exp(log_scale)
         place = np.empty(len(z))
         for number in np.unique(group):
@@ -233,6 +266,16 @@ class AmountModel:
         middle, log_scale = self._scores(X)
         third = self.noise.codes(log_scale)
         return np.exp(middle) * self.smearing[third], self.spread[third, 0], self.spread[third, 1]
+
+    @property
+    def _outside(self) -> list[str]:
+        """Columns of the groups that are no features: they may be absent, which is a group of its own."""
+        return [name for name in self.interval_groups.columns if name not in self._features]
+
+    def _groups(self, X: pd.DataFrame, log_scale: Floats) -> Ints:
+        """Return the number of each row's group."""
+        absent = [name for name in self._outside if name not in X]
+        return self.interval_groups.codes(X.assign(**dict.fromkeys(absent)) if absent else X, log_scale)
 
     def _scores(self, X: pd.DataFrame, codes: NDArray[Any] | None = None) -> tuple[Floats, Floats]:
         """Return m and log s of every row."""
@@ -296,6 +339,7 @@ class AmountModel:
             **{name: self.groups[name].to_list() for name in _TABLE},
             "coverage": self.coverage,
             "evidence": self.evidence,
+            "background": None if self.background is None else self.background._asdict(),
             "challenge": None if self.challenge is None else self.challenge.to_dict(),
         }
 
@@ -307,7 +351,7 @@ class AmountModel:
         table = {name: list(state[name]) for name in _TABLE}
         kind = AmountTrees if state["form"] == "trees" else AdditiveCard
         report, line = state["challenge"], state.get("line")
-        return cls(
+        model = cls(
             (kind.from_state(state["card"]), AdditiveCard.from_state(state["scale"])),
             MeanLaw(noise, np.asarray(state["mean_factor"]), np.asarray(state["spread"])),
             groups,
@@ -317,6 +361,9 @@ class AmountModel:
             None if report is None else AmountChallenge.from_dict(report),
             None if line is None else SizeLine.from_state(line),
         )
+        if state.get("background") is not None:
+            model.background = Background(**state["background"])
+        return model
 
 
 class Tried(NamedTuple):
@@ -349,17 +396,6 @@ def learn_form(form: str, design: Design, seed: int) -> tuple[AdditiveCard | Amo
     if form == "trees":
         return learn_trees(design.encoded, design.log_amount, design.clients, seed)
     return _learn(design, design.log_amount, _MIN_CARD, seed, n_bags=5, pairs=_PAIRS)
-
-
-def _mean_law(
-    amount: Floats, level: Floats, log_scale: Floats, weight: Floats, *, varies: bool
-) -> tuple[MeanLaw, Floats]:
-    """Return how means follow from exp(m), and the mean of every row."""
-    noise = Grouping.of_noise(log_scale, varies=varies)
-    third = noise.codes(log_scale)
-    smearing = _smearing(weight * amount, weight * level, third)
-    mean = level * smearing[third]
-    return MeanLaw(noise, smearing, _moments(amount / mean, third)), mean
 
 
 def _learn_scale(design: Design, residual: Floats, seed: int) -> tuple[AdditiveCard, Floats]:
@@ -398,29 +434,6 @@ def _learn(
 
 def _part(design: Design, rows: NDArray[np.bool_]) -> Design:
     return Design(design.encoded.part(rows), design.log_amount[rows], design.clients[rows])
-
-
-def _smearing(amount: Floats, level: Floats, group: Ints) -> Floats:
-    """Sum of amounts over sum of exp(m), both weighted, by group; small groups take that of all."""
-    factor = np.full(_THIRDS, float(amount.sum() / level.sum()))
-    for number in range(_THIRDS):
-        rows = group == number
-        if rows.sum() >= MIN_GROUP:
-            factor[number] = float(amount[rows].sum() / level[rows].sum())
-    return factor
-
-
-def _moments(ratio: Floats, group: Ints) -> Floats:
-    """Second and third moment of amount over its mean, by group: (3, 2); small groups take those of all.
-
-    Taken from the amounts themselves: quantiles stop at .995, and much of a third moment lies beyond.
-    """
-    table = np.tile([np.mean(ratio**2), np.mean(ratio**3)], (_THIRDS, 1))
-    for number in range(_THIRDS):
-        own = ratio[group == number]
-        if len(own) >= MIN_GROUP:
-            table[number] = np.mean(own**2), np.mean(own**3)
-    return table
 
 
 def _evidence(index: pd.Index, latest: NDArray[np.bool_], before: NDArray[np.bool_] | None) -> str:

@@ -16,7 +16,7 @@ from clientscore.exceptions import DataError, InvalidParameterError
 from .checks import CURRENCY, check_currency
 from .portfolio import NeedPortfolio, portfolio_table
 from .purpose import PURPOSES
-from .timing import by_period
+from .timing import by_period, expected_period, first_days
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,6 +43,7 @@ class NeedAnswers:
 
     horizons: Sequence[int]
     period: Period
+    lead_periods: int
     check_units: bool
     hazard_: CompetingHazard
     amount_: AmountModel
@@ -334,6 +335,35 @@ class NeedAnswers:
         """Return the amount's row numbers where another card reads the same bins, else None."""
         card = model.card
         return codes if card is not None and card.bins == self.amount_.card.bins else None
+
+    def _coverage(self, coverage: float | None) -> float | None:
+        """Return the coverage to ask for; None: the calibrated one."""
+        if coverage is not None:
+            check_interval("coverage", coverage, low=0.0, high=0.99, closed="high")
+            return coverage
+        return self.adaptive_.coverage if self.adaptive_.periods else None
+
+    def _probabilities(self, curve: Floats) -> dict[str, Floats]:
+        return {
+            f"need_probability_{horizon}{self.period[0]}": curve[:, horizon - 1] for horizon in self.horizons
+        }
+
+    def _periods(self, curve: Floats) -> dict[str, Floats]:
+        """Return the likeliest and the mean period given need, from 1."""
+        likely = by_period(curve).argmax(axis=1) + 1.0
+        return {"need_month": likely, "need_month_expected": np.floor(expected_period(curve) + 0.5)}
+
+    def _first_days(self, period: Floats, dates: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
+        return first_days(period, dates, self.lead_periods, self.period)
+
+    def _product_columns(self, shares: Floats, curve: Floats) -> dict[str, Floats]:
+        """Return shares given need, and products by horizon."""
+        names = [] if self.product_model_ is None else self.product_model_.names
+        columns = {f"product_{name}": shares[:, k] for k, name in enumerate(names)}
+        for horizon in self.horizons:
+            for k, name in enumerate(names):
+                columns[f"product_{name}_{horizon}{self.period[0]}"] = shares[:, k] * curve[:, horizon - 1]
+        return columns
 
     def _check_fitted(self) -> None:
         check_is_fitted(self, "hazard_")

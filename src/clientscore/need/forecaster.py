@@ -16,14 +16,23 @@ from .amount import AmountModel, AmountSettings
 from .answers import NeedAnswers, largest, likeliest_code, likeliest_of, purpose_rows, words
 from .challenge import Form
 from .chance import ChanceChallenge, History, fit_chance
-from .checks import CURRENCY, InputRange, amount_rows, check_currency, check_size, events, one_currency
+from .checks import (
+    CURRENCY,
+    InputRange,
+    amount_rows,
+    check_context,
+    check_currency,
+    check_size,
+    events,
+    one_currency,
+)
 from .conformal import Window
 from .coverage import AdaptiveCoverage
 from .encoded import Encoded
 from .portfolio import Calendar, learn_calendar
 from .products import ProductModel, learn_products, learn_purposes
 from .purpose import PURPOSES, PurposeRules
-from .timing import by_period, dates_of, expected_period, first_days
+from .timing import dates_of, expected_period
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,10 +65,10 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
     interval_groups : str or sequence of str, default "noise"
         Clients whose amounts calibrate each other's intervals.  "noise": thirds of the spread that the model
         expects.  "size": thirds of the size (column size_amount, log_assets or log_revenue).  A column of the
-        features, such as "tier" or "industry": thirds of a number, levels of a word.  Several names are
-        crossed.  "auto": noise, unless the size or a column tier, industry or segment has intervals that are
-        better by 1 % (interval score on other clients).  Groups with too few rows are pooled, see
-        `interval_groups_`.
+        features, or of the context given to `fit`, such as "tier" or "industry": thirds of a number, levels
+        of a word.  Several names are crossed.  "auto": noise, unless the size or a column tier, industry or
+        segment has intervals that are better by 1 % (interval score on other clients).  Groups with too few
+        rows are pooled, see `interval_groups_`.
     form : {"card", "trees", "auto"}, default "card"
         What the amount given need is learned by.  "trees": bagged full trees, no card.  "auto": the trees
         only where their squared error of log amounts, on rows that neither form has seen (the latest dates
@@ -193,7 +202,12 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
 
     def fit(
-        self, X: pd.DataFrame, target: pd.DataFrame, groups: ArrayLike | None = None
+        self,
+        X: pd.DataFrame,
+        target: pd.DataFrame,
+        groups: ArrayLike | None = None,
+        *,
+        context: pd.DataFrame | None = None,
     ) -> FinancingNeedForecaster:
         """Learn when clients need money, how much, and what for.
 
@@ -208,6 +222,10 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
             still open), optionally product, purpose (one of six, others are left out) and currency.
         groups : array-like of shape (n,), default None
             Client of each row; None: level ``client_id`` of the index where there is one.
+        context : DataFrame, default None
+            On the index of `X`, columns that `interval_groups` may name beside the features, such as industry
+            or the tier of the last run; nothing else is learned from them.  `predict` reads them from its X;
+            absent there, the client is in the group "other" or "missing".
 
         Returns
         -------
@@ -225,6 +243,7 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
         """
         self._check_parameters()
         check_target(X, target, ["duration", "event", "amount"])
+        check_context(context, X)
         event = events(target["event"])
         rows = amount_rows(event, target["amount"])
         self.currency_ = one_currency({"X": X, "target": target})
@@ -243,7 +262,8 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
         seed = int(np.random.default_rng(self.random_state).integers(2**31 - 8))
         settings = AmountSettings(self.coverage, self.interval_groups, window, seed, self.form)
         known = encoded.part(np.isin(needs, rows))
-        self.amount_ = AmountModel.fit(X.iloc[rows], amount[rows], clients[rows], settings, known)
+        about = None if context is None else context.iloc[rows]
+        self.amount_ = AmountModel.fit(X.iloc[rows], amount[rows], clients[rows], settings, known, about)
         self.purposes_ = PurposeRules.fit(X)
         self._learn_what_for(X.iloc[needs], target.iloc[needs], clients[needs], encoded)
         self.input_range_ = InputRange.of(X)
@@ -362,6 +382,25 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
             forecast |= {name: float(one[0]) for name, one in columns.items()}
         return forecast
 
+    def regroup(self, seen: pd.DataFrame) -> None:
+        """Calibrate the intervals again by `interval_groups`, on the errors of training.
+
+        For a group that is known only after the fit, such as the tier that follows from the forecast.
+
+        Parameters
+        ----------
+        seen : DataFrame
+            The columns that `interval_groups` names, on an index that holds that of training.
+
+        Raises
+        ------
+        DataError
+            When the model comes from a saved state: errors of training are not saved.
+        """
+        self._check_fitted()
+        self.amount_.regroup(self.interval_groups, seen)
+        self._describe()
+
     def to_state(self) -> dict[str, Any]:
         """Return the fitted model as JSON scalars, lists, dicts and arrays."""
         self._check_fitted()
@@ -457,32 +496,3 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
             chance = self.hazard_.predict_incidence(X, [window.horizon])
             law = (chance[:, 0, self.hazard_.causes_.index(NEED)], *self.amount_.moments(X))
         self.calendar_ = learn_calendar(dates, target, event == NEED, law, window)
-
-    def _coverage(self, coverage: float | None) -> float | None:
-        """Return the coverage to ask for; None: the calibrated one."""
-        if coverage is not None:
-            check_interval("coverage", coverage, low=0.0, high=0.99, closed="high")
-            return coverage
-        return self.adaptive_.coverage if self.adaptive_.periods else None
-
-    def _probabilities(self, curve: Floats) -> dict[str, Floats]:
-        return {
-            f"need_probability_{horizon}{self.period[0]}": curve[:, horizon - 1] for horizon in self.horizons
-        }
-
-    def _periods(self, curve: Floats) -> dict[str, Floats]:
-        """Return the likeliest and the mean period given need, from 1."""
-        likely = by_period(curve).argmax(axis=1) + 1.0
-        return {"need_month": likely, "need_month_expected": np.floor(expected_period(curve) + 0.5)}
-
-    def _first_days(self, period: Floats, dates: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
-        return first_days(period, dates, self.lead_periods, self.period)
-
-    def _product_columns(self, shares: Floats, curve: Floats) -> dict[str, Floats]:
-        """Return shares given need, and products by horizon."""
-        names = [] if self.product_model_ is None else self.product_model_.names
-        columns = {f"product_{name}": shares[:, k] for k, name in enumerate(names)}
-        for horizon in self.horizons:
-            for k, name in enumerate(names):
-                columns[f"product_{name}_{horizon}{self.period[0]}"] = shares[:, k] * curve[:, horizon - 1]
-        return columns

@@ -57,7 +57,7 @@ class SizeLine:
         for name in SIZE_FEATURES:
             if name not in X or not pd.api.types.is_numeric_dtype(X[name].dtype):
                 continue
-            size = _log_sizes(X[name], name)
+            size = _logs(_numbers(X[name]), name)
             known = np.isfinite(size)
             if known.sum() < _LEAST_ROWS or np.ptp(size[known]) == 0 or np.ptp(log_amount[known]) == 0:
                 continue
@@ -71,12 +71,13 @@ class SizeLine:
     def values(self, X: pd.DataFrame) -> Floats:
         """Return the line's part of the log amount of every row."""
         check_columns(X.columns, [self.column], subject="X")
-        return self._at(_log_sizes(X[self.column], self.column))
+        return self._at(_logs(_numbers(X[self.column]), self.column))
 
     def value_one(self, values: Mapping[str, Any]) -> float:
         """Return the line's part of one client's log amount."""
         check_columns(values.keys(), [self.column], subject="The client")
-        return float(self.values(pd.DataFrame({self.column: [_number(values[self.column])]}))[0])
+        size = np.array([_number(values[self.column])])
+        return float(self._at(_logs(size, self.column))[0])
 
     def _at(self, size: Floats) -> Floats:
         size = np.where(np.isnan(size), self.usual, size)
@@ -99,9 +100,12 @@ class SizeLine:
         return cls(str(state["column"]), *numbers)
 
 
-def _log_sizes(column: pd.Series, name: str) -> Floats:
+def _numbers(column: pd.Series) -> Floats:
+    return np.asarray(column.to_numpy(np.float64, na_value=np.nan))
+
+
+def _logs(values: Floats, name: str) -> Floats:
     """Return log sizes; what is no size (zero, negative, infinite) is missing."""
-    values = column.to_numpy(np.float64, na_value=np.nan)
     if name == _PLAIN:
         values = np.log(np.where(values > 0, values, np.nan))
     return np.where(np.isfinite(values), values, np.nan)
