@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 _ALL = "all"
+STRESS = "liquidity_stress"
+_STRESS = list(PURPOSES).index(STRESS)
 
 
 class NeedAnswers:
@@ -315,8 +317,9 @@ class NeedAnswers:
     def _purposes(self, X: pd.DataFrame) -> pd.Series:
         """Return the purpose of `predict`."""
         signs = self.purposes_.score_arrays(X)
-        scores = self._learned_purposes(X, likeliest_code(signs, len(X))) or signs
-        return words(likeliest_code(scores, len(X)), list(PURPOSES), X.index, "purpose")
+        said = likeliest_code(signs, len(X))
+        scores = self._learned_purposes(X, said) or signs
+        return words(purpose_code(scores, said), list(PURPOSES), X.index, "purpose")
 
     def _learned_purposes(
         self, X: pd.DataFrame, said: NDArray[np.int64], codes: NDArray[Any] | None = None
@@ -441,6 +444,14 @@ def purpose_rows(model: ProductModel, codes: NDArray[np.int64]) -> NDArray[np.in
     """Return the row of the shares for each purpose's number."""
     rows = model.rows(pd.Series([*PURPOSES, _ALL], dtype=object))
     return rows[codes]  # -1 is the last: all
+
+
+def purpose_code(scores: dict[str, Floats], said: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the number of each row's purpose: the likeliest, but stress wherever the signs speak of it.
+
+    Shares learned from the past are smooth, and would let go of a case for the watch list.
+    """
+    return np.where(said == _STRESS, said, likeliest_code(scores, len(said)))
 
 
 def likeliest_of(scores: Mapping[str, float | None]) -> str | None:

@@ -13,7 +13,16 @@ from clientscore._words import NEED, Period
 from clientscore.hazard import CompetingHazard, check_horizons, check_reach, check_target, client_numbers
 
 from .amount import AmountModel, AmountSettings
-from .answers import NeedAnswers, largest, likeliest_code, likeliest_of, purpose_rows, words
+from .answers import (
+    STRESS,
+    NeedAnswers,
+    largest,
+    likeliest_code,
+    likeliest_of,
+    purpose_code,
+    purpose_rows,
+    words,
+)
 from .challenge import Form
 from .chance import ChanceChallenge, History, fit_chance
 from .checks import (
@@ -317,7 +326,7 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
         signs = self.purposes_.score_arrays(X)
         said = likeliest_code(signs, len(X))
         scores = self._learned_purposes(X, said, codes) or signs
-        code = likeliest_code(scores, len(X))
+        code = purpose_code(scores, said)
         columns["purpose"] = words(code, list(PURPOSES), X.index, "purpose").array
         columns |= {f"purpose_{name}": score for name, score in scores.items()}
         if self.product_model_ is not None:
@@ -372,7 +381,7 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
                 values, said, self._shared_codes(self.purpose_model_, codes)
             )
             scores = {name: learned.get(name, 0.0) for name in PURPOSES}
-        purpose = likeliest_of(scores)
+        purpose = said if said == STRESS else likeliest_of(scores)
         forecast |= {"purpose": purpose} | {f"purpose_{name}": score for name, score in scores.items()}
         if self.product_model_ is not None:
             model = self.product_model_

@@ -82,7 +82,7 @@ class ProductModel:
             valid_share=0.2,
             max_rounds=300,
             learning_rate=0.1,
-            feature_fraction=0.1,
+            feature_fraction=0.3,
             interactions=0,
             random_state=seed,
         )
