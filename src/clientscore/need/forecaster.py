@@ -39,7 +39,7 @@ from .conformal import Window
 from .coverage import AdaptiveCoverage
 from .encoded import Encoded
 from .portfolio import Calendar, learn_calendar
-from .products import ProductModel, learn_products, learn_purposes
+from .products import PastNeeds, ProductModel, learn_what_for
 from .purpose import PURPOSES, PurposeRules
 from .timing import dates_of, expected_period
 
@@ -274,7 +274,8 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
         about = None if context is None else context.iloc[rows]
         self.amount_ = AmountModel.fit(X.iloc[rows], amount[rows], clients[rows], settings, known, about)
         self.purposes_ = PurposeRules.fit(X)
-        self._learn_what_for(X.iloc[needs], target.iloc[needs], clients[needs], encoded)
+        past = PastNeeds(X.iloc[needs], target.iloc[needs], clients[needs], encoded)
+        self.product_model_, self.purpose_model_ = learn_what_for(past, self.purposes_, self.random_state)
         self.input_range_ = InputRange.of(X)
         self.adaptive_ = AdaptiveCoverage(self.coverage)
         self._learn_calendar(X, target, event, window)
@@ -483,17 +484,6 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
         check_integer("lead_periods", self.lead_periods, low=0)
         check_option("form", self.form, Form)
         check_option("hazard_form", self.hazard_form, Form)
-
-    def _learn_what_for(
-        self, X: pd.DataFrame, target: pd.DataFrame, clients: NDArray[np.int64], encoded: Encoded
-    ) -> None:
-        """Products and purposes of past needs, where they are known."""
-        seed = int(np.random.default_rng(self.random_state).integers(2**31 - 1))
-        self.product_model_ = self.purpose_model_ = None
-        if "product" in target:
-            self.product_model_ = learn_products(X, target["product"], self.purposes_, clients, encoded, seed)
-        if "purpose" in target:
-            self.purpose_model_ = learn_purposes(X, target["purpose"], self.purposes_, clients, encoded, seed)
 
     def _learn_calendar(
         self, X: pd.DataFrame, target: pd.DataFrame, event: NDArray[Any], window: Window

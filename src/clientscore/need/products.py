@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -165,32 +165,47 @@ class ProductModel:
         return cls(shares, card, str(state.get("method", "shares by purpose")))
 
 
-def learn_products(
-    X: pd.DataFrame, product: pd.Series, signs: PurposeRules, clients: Ints, encoded: Encoded, seed: int
-) -> ProductModel | None:
-    """Learn the products of past needs, X one row each; None where none is known."""
-    known = product.notna().to_numpy()
+class PastNeeds(NamedTuple):
+    """Needs to learn from: features, target, client numbers, and the features as numbers of bins."""
+
+    X: pd.DataFrame
+    target: pd.DataFrame
+    clients: Ints
+    encoded: Encoded
+
+
+def learn_what_for(
+    past: PastNeeds, signs: PurposeRules, random_state: int | None
+) -> tuple[ProductModel | None, ProductModel | None]:
+    """Learn the products and the purposes of past needs; None for either where it is not known.
+
+    Purposes take as many needs as a card does: fewer say less than the signs of the moment.  Words that are
+    no purpose of `PURPOSES` are left out.
+    """
+    seed = int(np.random.default_rng(random_state).integers(2**31 - 1))
+    products = purposes = None
+    if "product" in past.target:
+        products = _learn(past, past.target["product"], signs, seed)
+    if "purpose" in past.target:
+        label = past.target["purpose"]
+        label = label.where(label.isin(list(PURPOSES)))
+        if label.notna().sum() >= _MIN_NEEDS:
+            purposes = _learn(past, label, signs, seed)
+    return products, purposes
+
+
+def _learn(past: PastNeeds, label: pd.Series, signs: PurposeRules, seed: int) -> ProductModel | None:
+    """Learn from the needs with a known label; None where there is none."""
+    known = label.notna().to_numpy()
     if not known.any():
         return None
-    scores = pd.DataFrame(signs.score_arrays(X[known]), index=X.index[known])
+    scores = pd.DataFrame(signs.score_arrays(past.X[known]), index=label.index[known])
     values = scores.to_numpy(np.float64, na_value=np.nan)
     code = np.where(np.isnan(values), -np.inf, values).argmax(axis=1)
     names = np.where(np.isnan(values).all(axis=1), None, np.array(list(scores), dtype=object)[code])
     said = pd.Series(names, index=scores.index, dtype="str")
-    return ProductModel.fit(encoded.part(known), product[known].astype("str"), said, clients[known], seed)
-
-
-def learn_purposes(
-    X: pd.DataFrame, purpose: pd.Series, signs: PurposeRules, clients: Ints, encoded: Encoded, seed: int
-) -> ProductModel | None:
-    """Learn the purposes of past needs, X one row each; None where too few are known for a card.
-
-    Fewer say less than the signs of the moment.  Words that are no purpose of `PURPOSES` are left out.
-    """
-    known = purpose.where(purpose.isin(list(PURPOSES)))
-    if known.notna().sum() < _MIN_NEEDS:
-        return None
-    return learn_products(X, known, signs, clients, encoded, seed)
+    clients, encoded = past.clients[known], past.encoded.part(known)
+    return ProductModel.fit(encoded, label[known].astype("str"), said, clients, seed)
 
 
 def product_shares(purpose: pd.Series, product: pd.Series) -> pd.DataFrame:
