@@ -74,8 +74,14 @@ class NeedAnswers:
         periods = pd.RangeIndex(1, max(self.horizons) + 1, name="period")
         return pd.DataFrame(by_period(self.need_curve(X)), index=X.index, columns=periods)
 
-    def predict_products(self, X: pd.DataFrame, products: Sequence[str] | None = None) -> pd.DataFrame:
-        """Return the probability of a need that a product meets, by product and horizon.
+    def predict_products(
+        self,
+        X: pd.DataFrame,
+        products: Sequence[str] | None = None,
+        *,
+        families: Mapping[str, str] | None = None,
+    ) -> pd.DataFrame:
+        """Return the probability of a need that a product meets, by product or family and horizon.
 
         P(need within the horizon) x share of the product given need, so products add up to P(need).
 
@@ -85,11 +91,14 @@ class NeedAnswers:
             Features; extra columns are ignored.
         products : sequence of str, default None
             Some of the products of training; None: all.
+        families : mapping of str to str, default None
+            Family of each product: the probabilities of its products are added up.  A product that is not
+            named is a family of its own.
 
         Returns
         -------
         DataFrame of shape (n, n_products x n_horizons)
-            On the index of `X`, columns (product, horizon).
+            On the index of `X`, columns (product, horizon); with `families` (family, horizon).
 
         Raises
         ------
@@ -114,6 +123,14 @@ class NeedAnswers:
         curve = self.need_curve(X)[:, [horizon - 1 for horizon in self.horizons]]
         values = shares[:, :, None] * curve[:, None, :]
         columns = pd.MultiIndex.from_product([wanted, list(self.horizons)], names=["product", "horizon"])
+        table = pd.DataFrame(values.reshape(len(X), -1), index=X.index, columns=columns)
+        if families is None:
+            return table
+        named = [families.get(name, name) for name in wanted]
+        names = list(dict.fromkeys(named))
+        member = np.array(names)[:, None] == np.array(named)
+        values = np.einsum("nph,fp->nfh", values, member.astype(np.float64))
+        columns = pd.MultiIndex.from_product([names, list(self.horizons)], names=["family", "horizon"])
         return pd.DataFrame(values.reshape(len(X), -1), index=X.index, columns=columns)
 
     def predict_quantiles(self, X: pd.DataFrame, levels: Sequence[float]) -> pd.DataFrame:
