@@ -44,8 +44,11 @@ def read_options() -> argparse.Namespace:
     arguments.add_argument("--final", action="store_true", help="read the test periods, and log it")
     arguments.add_argument("--targets", default=",".join(TARGETS), help="of the companies; default both")
     arguments.add_argument("--clients", type=int, default=50_000, help="clients of the simulated book")
-    arguments.add_argument("--fresh", type=int, default=4_000, help="clients of the book that judges")
-    arguments.add_argument("--futures", type=int, default=60, help="futures a date")
+    arguments.add_argument("--fresh", type=int, default=50_000, help="clients of the book that judges")
+    arguments.add_argument("--futures", type=int, default=20, help="futures a date")
+    arguments.add_argument(
+        "--seeds", default="100,101", help="of the book that learns and the one that judges"
+    )
     arguments.add_argument("--quick", action="store_true", help="few companies, clients and rows")
     arguments.add_argument("--no-ebm", action="store_true", help="leave EBM out")
     arguments.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(REPOSITORY)}")
@@ -92,8 +95,9 @@ def run_retail(page: Page, options: argparse.Namespace) -> list[dict[str, object
 
 
 def run_book(page: Page, options: argparse.Namespace) -> None:
-    size = book.Size(options.clients, options.fresh, options.futures)
-    book.add(page, book.run(book.Size(1_500, 400, 10) if options.quick else size))
+    learns, judges = map(int, options.seeds.split(","))
+    counts = (1_500, 400, 10) if options.quick else (options.clients, options.fresh, options.futures)
+    book.add(page, book.run(book.Size(*counts, (learns, judges))))
 
 
 def run_speed(page: Page, options: argparse.Namespace) -> None:

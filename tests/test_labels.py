@@ -24,13 +24,22 @@ from clientscore.schema import ClientSchema
 from clientscore.timeline import add_periods
 
 SCHEMA = ClientSchema.default()
-COLUMNS = ["bad", "exit_duration", "exit_cause", "need_duration", "need_event", "need_amount", "need_product"]
+COLUMNS = [
+    "bad",
+    "exit_duration",
+    "exit_cause",
+    "need_duration",
+    "need_event",
+    "need_amount",
+    "need_product",
+    "need_purpose",
+]
 
 
 def events(*rows: tuple[Any, ...]) -> pd.DataFrame:
-    """Rows (client, date, event[, amount[, product]])."""
-    padded = [(*row, *(None,) * (5 - len(row))) for row in rows]
-    frame = pd.DataFrame(padded, columns=["client_id", "date", "event", "amount", "product"])
+    """Rows (client, date, event[, amount[, product[, purpose]]])."""
+    padded = [(*row, *(None,) * (6 - len(row))) for row in rows]
+    frame = pd.DataFrame(padded, columns=["client_id", "date", "event", "amount", "product", "purpose"])
     return frame.assign(date=pd.to_datetime(frame["date"]), amount=frame["amount"].astype(float))
 
 
@@ -57,6 +66,7 @@ def test_nothing_happens() -> None:
         "need_event": None,
         "need_amount": None,
         "need_product": None,
+        "need_purpose": None,
     }
 
 
@@ -139,8 +149,8 @@ def test_causes(word: str, cause: str) -> None:
 def test_need_sums_the_drawings_of_the_window_renewals_apart() -> None:
     found = one(
         ("a", "2025-02-01", "drawing", 1e9, "gap"),
-        ("a", "2025-05-10", "drawing", 2e6, "term_loan"),
-        ("a", "2025-05-10", "drawing", 1e6, "leasing"),
+        ("a", "2025-05-10", "drawing", 2e6, "term_loan", "capex"),
+        ("a", "2025-05-10", "drawing", 1e6, "leasing", "growth"),
         ("a", "2025-06-10", "renewal", 9e6, "term_loan"),
         ("a", "2026-02-01", "drawing", 4e6, "revolving_line"),
         ("a", "2026-02-02", "drawing", 1e9, "after"),
@@ -149,7 +159,7 @@ def test_need_sums_the_drawings_of_the_window_renewals_apart() -> None:
     assert found["need_event"] == NEED
     assert found["need_duration"] == 4
     assert found["need_amount"] == 7e6
-    assert found["need_product"] == "term_loan"
+    assert (found["need_product"], found["need_purpose"]) == ("term_loan", "capex")
     assert (found["bad"], found["exit_duration"], found["exit_cause"]) == (0.0, 12, None)
 
 
@@ -269,8 +279,10 @@ def test_targets_leave_out_those_not_at_risk() -> None:
     assert churn["duration"].tolist() == [3, 12]
     assert churn["event"].tolist() == ["default", np.nan]
     need = need_target(y)
-    assert list(need.columns) == ["duration", "event", "amount", "product"]
-    assert need.loc["c"].tolist() == [4, NEED, 3.0, "leasing"]
+    assert list(need.columns) == ["duration", "event", "amount", "product", "purpose"]
+    assert need.loc["c"].tolist()[:4] == [4, NEED, 3.0, "leasing"]
+    assert pd.isna(need.at["c", "purpose"])
+    assert list(need_target(y.drop(columns="need_purpose")).columns) == list(need.columns)[:4]
     with pytest.raises(MissingColumnError, match="labels for churn_target needs 2 more columns"):
         churn_target(y[["bad"]])
     with pytest.raises(MissingColumnError, match="labels for need_target"):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
+from clientscore.splits import out_of_time
 from scoring_parts.folds import read
 from scoring_parts.us import own_features, plain_features
 
@@ -62,8 +63,9 @@ class Panel:
         return self._fold(FINAL_YEAR - 2 * TEST_YEARS), self._fold(FINAL_YEAR - TEST_YEARS)
 
     def _fold(self, last: int) -> Fold:
-        test = (self.year > last) & (self.year <= last + TEST_YEARS)
-        return Fold(np.flatnonzero(self.year <= last), np.flatnonzero(test))
+        index = self._index(np.arange(len(self.year)))
+        train, test = out_of_time(index, f"{last + 2}-01-01", horizon=1, lead=0, period="year")
+        return Fold(np.flatnonzero(train), np.flatnonzero(test & (self.year <= last + TEST_YEARS)))
 
     def features(self, kind: str) -> pd.DataFrame:
         """Return "plain" or "own" features."""
@@ -77,9 +79,11 @@ class Panel:
 
     def indexed(self, rows: np.ndarray) -> pd.DataFrame:
         """Return own features of some rows with client and date as index."""
+        return self.own.iloc[rows].set_axis(self._index(rows), axis=0)
+
+    def _index(self, rows: np.ndarray) -> pd.MultiIndex:
         dates = pd.to_datetime(pd.Series(self.year[rows] + 1).astype(str) + "-01-01")
-        index = pd.MultiIndex.from_arrays([self.company[rows], dates], names=["client_id", "as_of"])
-        return self.own.iloc[rows].set_axis(index, axis=0)
+        return pd.MultiIndex.from_arrays([self.company[rows], dates], names=["client_id", "as_of"])
 
 
 def load_panel(

@@ -57,14 +57,16 @@ NAMES = (
     "balance_change_3m",
     "inflow_change_12m",
     "net_flow_ratio",
-    "planned_financing_to_limit",
+    "as_of_month",
 )
+MONTHS = (1.0, 4.0, 7.0, 10.0)  # the season moves over the periods of a window, which costs time
 
 
 def features(rows: int, seed: int) -> pd.DataFrame:
-    """Return normal features."""
-    values = np.random.default_rng([SEED, seed]).standard_normal((rows, len(NAMES)))
-    return pd.DataFrame(values, columns=NAMES)
+    """Return normal features, and the month of the year."""
+    generator = np.random.default_rng([SEED, seed])
+    X = pd.DataFrame(generator.standard_normal((rows, len(NAMES))), columns=NAMES)
+    return X.assign(as_of_month=generator.choice(MONTHS, rows))
 
 
 def fitted(rows: int) -> cs.FinancingNeedForecaster:

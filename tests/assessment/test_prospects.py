@@ -14,8 +14,7 @@ from clientscore.value import expected_need_value
 PILLARS = {"roa": "financial", "log_assets": "financial", "utilization": "credit", "sector_growth": "market"}
 
 
-@pytest.fixture(scope="module")
-def model() -> ClientModel:
+def fitted(form: str) -> ClientModel:
     rng = np.random.default_rng(0)
     n = 3000
     X = pd.DataFrame(rng.normal(size=(n, 4)), columns=list(PILLARS))
@@ -35,9 +34,19 @@ def model() -> ClientModel:
     )
     heads = {
         "scorer": ClientScorer(n_bags=2, max_rounds=100, random_state=0),
-        "need": FinancingNeedForecaster(check_units=False, random_state=0),
+        "need": FinancingNeedForecaster(form=form, check_units=False, random_state=0),
     }
     return ClientModel(**heads, random_state=0).fit_features(X, outcomes, pillars=PILLARS)
+
+
+@pytest.fixture(scope="module")
+def model() -> ClientModel:
+    return fitted("card")
+
+
+@pytest.fixture(scope="module")
+def trees() -> ClientModel:
+    return fitted("trees")
 
 
 @pytest.fixture(name="X")
@@ -93,6 +102,32 @@ def test_intervals_without_a_pillar_still_hold(model: ClientModel) -> None:
     missed = ((amount >= narrow["amount_lower"]) & (amount <= narrow["amount_upper"])).mean()
     assert 0.85 < held < 0.97
     assert missed < 0.75
+
+
+def test_amounts_by_trees_widen_as_those_by_a_card(
+    model: ClientModel, trees: ClientModel, X: pd.DataFrame
+) -> None:
+    assert trees.need_.form_ == "trees"
+
+    def widened(one: ClientModel) -> pd.Series:
+        width = [
+            np.log(table["need_amount_upper"] / table["need_amount_lower"]).loc[X.index]
+            for table in (one.rank_prospects(X), one.rank_prospects(X.drop(columns="utilization")))
+        ]
+        return width[1] / width[0]
+
+    assert widened(trees).min() > 1.2
+    assert widened(trees).median() == pytest.approx(widened(model).median(), rel=0.25)
+
+
+def test_a_model_without_calibration_rows_widens_by_the_terms_of_its_card(
+    model: ClientModel, X: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outside = X.drop(columns="utilization")
+    new = model.rank_prospects(outside)["need_amount_upper"].loc[X.index]
+    monkeypatch.setattr(model.need_.amount_, "background", None)
+    old = model.rank_prospects(outside)["need_amount_upper"].loc[X.index]
+    np.testing.assert_allclose(np.log(old), np.log(new), atol=0.25)
 
 
 def test_one_row_without_a_pillar_is_as_a_column_that_is_not_there(

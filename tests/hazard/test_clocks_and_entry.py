@@ -121,6 +121,27 @@ def test_two_clocks_are_kept_in_the_state(moving):
     np.testing.assert_array_equal(again.predict_hazard(X), model.predict_hazard(X))
 
 
+@pytest.mark.parametrize("form", ["card", "trees"])
+def test_the_month_of_the_year_comes_round(form):
+    rng = np.random.default_rng(8)
+    X = pd.DataFrame({"as_of_month": rng.choice([1.0, 4.0, 7.0, 10.0], 12_000)})
+    month = (X[["as_of_month"]].to_numpy() - 1 + np.arange(12)) % 12 + 1
+    rate = np.where(np.isin(month, [1, 2, 3]), 0.06, 0.01)
+    duration, event = leave(rate, rng)
+    model = CompetingHazard(n_periods=12, form=form, **FAST)
+    model.fit(X, duration, event, clocks={"as_of_month": 1.0})
+    met = pd.DataFrame({"as_of_month": [1.0, 7.0]})
+    table = model.predict_hazard(met)[:, :, 0]
+    np.testing.assert_allclose(table[0, :3], 0.06, rtol=0.25)
+    np.testing.assert_allclose(table[0, 3:], 0.01, rtol=0.5)
+    np.testing.assert_allclose(table[1, 6:9], 0.06, rtol=0.25)
+    never_met = model.predict_hazard(pd.DataFrame({"as_of_month": [12.0]}))[0, :, 0]
+    np.testing.assert_allclose(never_met[1:4], 0.06, rtol=0.35)  # months 13 to 15 are January to March
+    one = model.predict_one({"as_of_month": 12.0}, [12])
+    whole, _ = model.predict_curves(pd.DataFrame({"as_of_month": [12.0]}), [12])
+    np.testing.assert_allclose(one.incidence, whole[0])
+
+
 def test_intervals_find_the_effect_and_the_level():
     rng = np.random.default_rng(5)
     n = 6000

@@ -6,8 +6,9 @@ import pytest
 from scipy import stats
 
 from clientscore.exceptions import DataError
-from clientscore.need.amount import AmountModel, AmountSettings, _moments, _smearing
+from clientscore.need.amount import AmountModel, AmountSettings
 from clientscore.need.conformal import Window
+from clientscore.need.smearing import moments_by_group, smearing_factors
 
 SETTINGS = AmountSettings(coverage=0.9)
 
@@ -55,7 +56,7 @@ def test_smearing_keeps_the_total_of_every_group():
     group = np.repeat([0, 1, 2], [400, 400, 10])
     fitted = rng.normal(size=810)
     amount = np.exp(fitted + np.array([0.1, 0.8, 0.5])[group] * rng.normal(size=810))
-    factor = _smearing(amount, fitted, group)
+    factor = smearing_factors(amount, np.exp(fitted), group)
     total = pd.Series(np.exp(fitted) * factor[group]).groupby(group).sum()
     np.testing.assert_allclose(total[:2], pd.Series(amount).groupby(group).sum()[:2])
     assert factor[2] == pytest.approx(amount.sum() / np.exp(fitted).sum())  # ten rows: that of all
@@ -64,7 +65,7 @@ def test_smearing_keeps_the_total_of_every_group():
 
 def test_moments_are_those_of_the_amounts_by_third():
     ratio = np.concatenate([np.tile([0.5, 1.5], 20), np.full(40, 1.0), [3.0]])
-    table = _moments(ratio, np.repeat([0, 1, 2], [40, 40, 1]))
+    table = moments_by_group(ratio, np.repeat([0, 1, 2], [40, 40, 1]))
     np.testing.assert_allclose(table[0], [1.25, 1.75])
     np.testing.assert_allclose(table[1], [1.0, 1.0])
     np.testing.assert_allclose(table[2], [np.mean(ratio**2), np.mean(ratio**3)])

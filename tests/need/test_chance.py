@@ -6,7 +6,7 @@ import pytest
 
 from clientscore.exceptions import InvalidParameterError
 from clientscore.need import ChanceChallenge, FinancingNeedForecaster
-from clientscore.need.chance import History, _outcome, fit_chance
+from clientscore.need.chance import History, _outcome, fit_chance, season
 from clientscore.need.conformal import Window
 
 WINDOW = Window(1, 0, "year")
@@ -95,3 +95,31 @@ def test_a_form_is_one_of_three():
     target = pd.DataFrame({"duration": 1, "event": past.event, "amount": 1.0})
     with pytest.raises(InvalidParameterError, match="hazard_form must be"):
         FinancingNeedForecaster(hazard_form="forest").fit(past.X, target)
+
+
+def test_each_period_of_a_window_has_its_own_season():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"as_of_month": rng.choice([1.0, 4.0, 7.0, 10.0], 6000), "roa": rng.normal(size=6000)})
+    month = (X[["as_of_month"]].to_numpy() - 1 + np.arange(12)) % 12 + 1
+    draws = rng.random((6000, 12)) < np.where(month == 9, 0.15, 0.01)
+    target = pd.DataFrame(
+        {
+            "duration": np.where(draws.any(axis=1), draws.argmax(axis=1) + 1, 12),
+            "event": np.where(draws.any(axis=1), "need", None),
+            "amount": np.exp(rng.normal(size=6000)),
+        }
+    )
+    need = FinancingNeedForecaster(lead_periods=0, check_units=False, max_rounds=100, random_state=0)
+    said = need.fit(X, target).predict_month(pd.DataFrame({"as_of_month": [1.0, 7.0, 10.0], "roa": 0.0}))
+    assert said.idxmax(axis=1).tolist() == [9, 3, 12]  # September
+    assert need.hazard_.clocks_ == {"as_of_month": 1.0}
+
+
+def test_the_season_moves_only_where_it_can_be_told_from_the_time_since_the_date():
+    X = pd.DataFrame({"as_of_month": [1.0, 4.0], "roa": 0.0})
+    assert season(X, Window(12, 1, "month")) == {"as_of_month": 1.0}
+    assert season(X, Window(4, 1, "quarter")) == {"as_of_month": 3.0}
+    assert season(X, Window(1, 0, "year")) is None
+    assert season(X.head(1), Window(12, 1, "month")) is None
+    assert season(X[["roa"]], Window(12, 1, "month")) is None
+    assert season(X.assign(as_of_month="May"), Window(12, 1, "month")) is None

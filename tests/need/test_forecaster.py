@@ -332,6 +332,18 @@ def test_products_of_a_horizon_add_up_to_its_probability(need, forecast, test_bo
         need.predict_products(test_book[0], ["term_lone"])
 
 
+def test_families_add_up_their_products(need, test_book):
+    X = test_book[0].head(50)
+    single = need.predict_products(X)
+    own = need.predict_products(X, families={"term_loan": "term", "another": "term"})
+    assert own.columns.names == ["family", "horizon"]
+    assert list(own.columns.unique("family")) == ["revolving_line", "term"]
+    np.testing.assert_allclose(own["term"], single["term_loan"])
+    one = need.predict_products(X, families={"term_loan": "credit", "revolving_line": "credit"})
+    total = need.predict(X)[[f"need_probability_{horizon}m" for horizon in need.horizons]]
+    np.testing.assert_allclose(one["credit"], total)
+
+
 def test_the_quantiles_carry_the_distribution(need, forecast, test_book):
     X, target, truth = test_book
     levels = np.arange(1, 200) / 200

@@ -10,6 +10,7 @@ import pandas as pd
 from clientscore.value import client_value
 
 from ._inputs import check_on_index, exit_states
+from ._intervals import with_groups
 from ._stages import churn_columns, need_columns, score_columns
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ def client_facts(
     check_on_index("context", context, X)
     scorer, churn, need = heads
     leaving, drivers = churn_columns(churn, usual, X, exit_states(context), shown, period)
-    parts = [score_columns(scorer, X), leaving, need_columns(need, X, shown, period)]
+    needed = need_columns(need, with_groups(need, X, context), shown, period)
+    parts = [score_columns(scorer, X), leaving, needed]
     return _joined(X, context, parts, figures), drivers
 
 
@@ -60,7 +62,7 @@ def tier_facts(
 def _joined(
     X: pd.DataFrame, context: pd.DataFrame, parts: list[pd.DataFrame], figures: ValueParameters | None
 ) -> pd.DataFrame:
-    known = context.drop(columns=["silent", "exit_state"], errors="ignore")
+    known = context.drop(columns=["silent", "exit_state", "tier"], errors="ignore")
     frame = pd.concat([known, *parts], axis=1)
     frame["client_id"] = X.index.get_level_values(0).astype("str")
     frame["as_of"] = X.index.get_level_values(1) if X.index.nlevels > 1 else pd.NaT

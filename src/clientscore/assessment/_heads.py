@@ -11,6 +11,8 @@ from clientscore._words import NEED
 from clientscore.exceptions import DataError
 from clientscore.labels import churn_target, need_target
 
+from ._intervals import groups_of_context
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -32,6 +34,7 @@ def fit_heads(
     outcomes: pd.DataFrame,
     pillars: Mapping[str, str],
     n_jobs: int | None,
+    context: pd.DataFrame | None = None,
 ) -> tuple[tuple[ClientScorer | None, ChurnModel | None, FinancingNeedForecaster | None], dict[str, str]]:
     """Return the fitted heads, None where one was left out, and why; raise where all were."""
     scorer, churn, need = heads
@@ -40,7 +43,7 @@ def fit_heads(
         [
             delayed(fit_scorer)(scorer, X, outcomes, pillars),
             delayed(fit_churn)(churn, X, outcomes),
-            delayed(fit_need)(need, X, outcomes),
+            delayed(fit_need)(need, X, outcomes, context),
         ]
     )
     reasons = {"score": no_score, "churn": no_churn, "need": no_need}
@@ -92,7 +95,10 @@ def fit_churn(head: ChurnModel, X: pd.DataFrame, outcomes: pd.DataFrame) -> tupl
 
 
 def fit_need(
-    head: FinancingNeedForecaster, X: pd.DataFrame, outcomes: pd.DataFrame
+    head: FinancingNeedForecaster,
+    X: pd.DataFrame,
+    outcomes: pd.DataFrame,
+    context: pd.DataFrame | None = None,
 ) -> tuple[FinancingNeedForecaster | None, str]:
     """Return the forecaster fitted on the needs, or None and why."""
     if not {"need_duration", "need_event", "need_amount"} <= set(outcomes):
@@ -107,7 +113,10 @@ def fit_need(
             f"{amounts} of {len(target)} rows hold a drawing with its amount; at least {_MIN_AMOUNTS} are "
             "needed. Check which events the schema counts as drawings"
         )
-    return clone(head).fit(X.loc[target.index], target, groups=clients_of(target)), ""
+    about = groups_of_context(head, X, context)
+    about = None if about is None else about.loc[target.index]
+    learned = clone(head).fit(X.loc[target.index], target, groups=clients_of(target), context=about)
+    return learned, ""
 
 
 def panel_rows(outcomes: pd.DataFrame, event: str, most: int) -> int:

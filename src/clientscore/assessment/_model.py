@@ -37,6 +37,7 @@ from ._inputs import (
     mapping_of,
     runs_of,
 )
+from ._intervals import by_tier, by_tier_one, group_by_tier
 from ._one import conform_one, facts_of_one, last_tier_of
 from ._prospects import ProspectRanking
 from ._rates import forecast_rates, rate_history
@@ -231,13 +232,14 @@ class ClientModel(ProspectRanking, BaseEstimator):  # type: ignore[misc]  # scik
         self.feature_names_in_ = np.asarray(X.columns, dtype=object)
         self.pillars_ = {name: own.get(name, pillar_of(name)) for name in X.columns}
         self.skipped_: dict[str, str] = {}
-        self._fit_heads(X, outcomes)
+        self._fit_heads(X, outcomes, context)
         self.reference_ = self.signal_reference_ = None
         self.as_of_ = dates_of(X.index)
         self.strategy_ = self.strategy or ServiceStrategy.default()
         self.tiers_ = self.tiers or TierPolicy.default()
         if self.tiers is None and context is not None:
             self.tiers_ = self._tiers_of_book(X, context)
+        group_by_tier(self.need_, self.tiers_, X, context, lambda about: self._tier_facts(X, about))
         self.rate_history_ = rate_history(
             outcomes,
             horizon=max(self.horizons_),
@@ -260,7 +262,7 @@ class ClientModel(ProspectRanking, BaseEstimator):  # type: ignore[misc]  # scik
         horizons = self.horizons if self.horizons is not None else _HORIZONS[self.schema_.period]
         self.horizons_ = tuple(sorted({int(horizon) for horizon in horizons}))
 
-    def _fit_heads(self, X: pd.DataFrame, outcomes: pd.DataFrame) -> None:
+    def _fit_heads(self, X: pd.DataFrame, outcomes: pd.DataFrame, context: pd.DataFrame | None) -> None:
         """Fit each head that has outcomes to learn from."""
         seed, horizons = self.random_state, self.horizons_
         scorer = self.scorer or ClientScorer(random_state=seed)
@@ -277,16 +279,18 @@ class ClientModel(ProspectRanking, BaseEstimator):  # type: ignore[misc]  # scik
             max_rows=panel_rows(outcomes, "need_event", _NEED_ROWS),
             random_state=seed,
         )
-        heads, skipped = fit_heads((scorer, churn, need), X, outcomes, self.pillars_, self.n_jobs)
+        heads, skipped = fit_heads((scorer, churn, need), X, outcomes, self.pillars_, self.n_jobs, context)
         self.scorer_, self.churn_, self.need_ = heads
         self.skipped_ |= skipped
+
+    def _tier_facts(self, X: pd.DataFrame, context: pd.DataFrame) -> pd.DataFrame:
+        return tier_facts(self._heads(), X, context, *self._shown(), self.strategy_.value_parameters())
 
     def _tiers_of_book(self, X: pd.DataFrame, context: pd.DataFrame) -> TierPolicy:
         """Set the default cut-offs to the book's quantiles at the last date of training."""
         last = self.as_of_.max() if len(self.as_of_) else None
         rows = X.index.get_level_values(-1) == last if last is not None else np.ones(len(X), dtype=bool)
-        figures = self.strategy_.value_parameters()
-        facts = tier_facts(self._heads(), X[rows], context[rows], *self._shown(), figures)
+        facts = self._tier_facts(X[rows], context[rows])
         policy = TierPolicy.default()
         scores = policy.score(facts).nunique()
         if scores <= len(policy.cutoffs):
@@ -391,6 +395,7 @@ class ClientModel(ProspectRanking, BaseEstimator):  # type: ignore[misc]  # scik
         facts, drivers = client_facts(
             self._heads(), self._average_service(), X, context, *self._shown(), figures
         )
+        facts = by_tier(self.need_, self.tiers_, facts, X, context)
         tiers = self.tiers_.assign(facts, previous=previous)
         frame = pd.concat([facts, tiers], axis=1)
         plan = self.strategy_.recommend(frame)
@@ -455,6 +460,7 @@ class ClientModel(ProspectRanking, BaseEstimator):  # type: ignore[misc]  # scik
         runs = runs_of(previous)
         figures = self.strategy_.value_parameters()
         facts = facts_of_one(self._heads(), self._average_service(), own, about, *self._shown(), figures)
+        facts = by_tier_one(self.need_, self.tiers_, facts, own, about)
         facts |= self.tiers_.assign_one(facts, runs)
         facts |= self.strategy_.recommend_one(facts)
         facts["tier_previous"] = last_tier_of(runs)

@@ -14,6 +14,7 @@ from clientscore.exceptions import DataError
 from clientscore.value import client_value_one
 
 from ._columns import COLUMNS, Kind
+from ._intervals import values_with_groups
 from ._stages import N_DRIVERS, N_REASONS, need_names
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from clientscore.scoring import ClientScorer
     from clientscore.value import ValueParameters
 
-_OWN = ("client_id", "as_of", "silent", "exit_state")
+_OWN = ("client_id", "as_of", "silent", "exit_state", "tier")
 
 
 def facts_of_one(
@@ -44,7 +45,8 @@ def facts_of_one(
     facts = {str(name): _known(value) for name, value in context.items() if name not in _OWN}
     facts |= _score(scorer, features)
     facts |= _churn(churn, usual, features, gone, shown, period)
-    facts |= _need(need, features, day, shown, period)
+    grouped = features if need is None else values_with_groups(need, features, context)
+    facts |= _need(need, grouped, day, shown, period)
     facts |= {"client_id": _known(context.get("client_id")), "as_of": day}
     facts = {"pd": None, "size_amount": None} | facts  # not known: the tier says so, and is not evaluated
     worth = client_value_one(facts, figures)

@@ -17,6 +17,7 @@ from clientscore.exceptions import DataError
 from clientscore.value import ValueParameters, expected_need_value
 
 from ._inputs import check_feature_table, check_on_index
+from ._intervals import with_groups
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -56,9 +57,10 @@ class ProspectRanking:
         """Rank companies that are no clients yet by the expected value of their need.
 
         A prospect is known from outside only: statements, market, registry.  It is scored with the features
-        there are; those of training that are absent take each card's row for missing, and what they could
-        have said widens the prospect's intervals: the training variance of their terms is added to the log
-        amount's, and to that of the log odds of default.
+        there are; those of training that are absent are read as missing, and what they could have said
+        widens the prospect's intervals: by how far log amounts of training move when the same columns are
+        blanked, whether the amount is a card or trees, and log odds of default by the training variance of
+        the terms.
 
         Parameters
         ----------
@@ -133,7 +135,7 @@ def rank(
     reach = norm.ppf(0.95)
     safe = table["pd"].clip(1e-9, 1 - 1e-9)
     table["pd_upper"] = expit(logit(safe) + reach * spread)
-    table = table.join(_needs(need, full, unknown))
+    table = table.join(_needs(need, with_groups(need, full, about), unknown))
     parameters = ValueParameters()
     table["need_value"] = expected_need_value(
         table["need_amount_expected"], table["pd"], parameters.need_spread, table["win_rate"], parameters.lgd
@@ -203,6 +205,19 @@ def _spread(card: Any, unknown: Mapping[str, Flags], full: pd.DataFrame) -> Floa
     return np.sqrt(variance)
 
 
+def _amount_spread(need: FinancingNeedForecaster, unknown: Mapping[str, Flags], full: pd.DataFrame) -> Floats:
+    """Return how far log amounts move where features are unknown, row by row, whatever the amount's form."""
+    patterns, which = np.unique(np.column_stack(list(unknown.values())), axis=0, return_inverse=True)
+    spread = np.zeros(len(patterns))
+    for number, pattern in enumerate(patterns):
+        names = [name for name, there in zip(unknown, pattern, strict=True) if there]
+        moved = need.amount_.added_spread(names) if names else 0.0
+        if moved is None:  # a model saved without rows of its calibration
+            return _spread(need.amount_.card, unknown, full)
+        spread[number] = moved
+    return np.asarray(spread[which.reshape(-1)])
+
+
 def _share_of(share: Floats | None, size: int) -> Floats:
     """Return the training share of each row of a feature; even where the card does not keep it."""
     if share is None or not share.sum():
@@ -216,7 +231,7 @@ def _needs(need: FinancingNeedForecaster, full: pd.DataFrame, unknown: Mapping[s
     columns = {name: said[name] for name in said if name.startswith("need_probability_")}
     columns |= {"need_month": said["need_month"], "need_amount_expected": said["amount_expected"]}
     reach = float(norm.ppf((1.0 + need.coverage) / 2.0))
-    added = reach * _spread(need.amount_.card, unknown, full)
+    added = reach * _amount_spread(need, unknown, full)
     middle = np.log(said["amount_median"])
     below = np.hypot(middle - np.log(said["amount_lower"]), added)
     above = np.hypot(np.log(said["amount_upper"]) - middle, added)

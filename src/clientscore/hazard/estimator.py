@@ -204,7 +204,8 @@ class CompetingHazard(HazardPrediction):
         clocks : mapping of str to float, default None
             Features that move as time passes, and by how much a period (a unit of duration with
             `n_time_bins`): ``{"relationship_months": 1.0}`` is the second clock, beside the one that starts
-            when the window opens; ``{"months_to_maturity": -1.0}`` runs down.
+            when the window opens; ``{"months_to_maturity": -1.0}`` runs down.  The month of the year
+            (``as_of_month``) comes round to 1 after 12.
 
         Returns
         -------

@@ -14,6 +14,7 @@ from clientscore.exceptions import DataError, InvalidParameterError
 
 from .joining import join_cards, trim
 from .panel import period_bins, with_period
+from .scores import turned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -78,7 +79,7 @@ def at_opening(X: pd.DataFrame, entry: Floats, speeds: Mapping[str, float]) -> p
     """Return the features as of the opening of the window: those that move, set back by the entry."""
     if not speeds or not (entry > 0).any():
         return X
-    return X.assign(**{name: X[name] - speed * entry for name, speed in speeds.items()})
+    return X.assign(**{name: turned(name, X[name] - speed * entry) for name, speed in speeds.items()})
 
 
 def code_table(
@@ -112,7 +113,7 @@ def _moved(
     elapsed = np.maximum(start - sample.target.entry[panel.row], 0.0)
     return pd.DataFrame(
         {
-            name: X[name].to_numpy(np.float64, na_value=np.nan)[place] + speed * elapsed
+            name: turned(name, X[name].to_numpy(np.float64, na_value=np.nan)[place] + speed * elapsed)
             for name, speed in speeds.items()
         },
         index=range(len(panel.row)),

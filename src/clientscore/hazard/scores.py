@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 
+WHEELS = {"as_of_month": 12.0}  # features that come round, from 1
+
+
 class Block(NamedTuple):
     """Row numbers of some clients: (n, features), and of moving features by column, (n, periods)."""
 
@@ -129,7 +132,9 @@ class CardScores:
             own = list(codes)
             for column, name in self._moving.items():
                 value = values[name]
-                moved = value if value is None else float(value) + self.speeds[name] * float(start)
+                moved = value
+                if value is not None:
+                    moved = turned(name, float(value) + self.speeds[name] * float(start))
                 own[column] = self.average.bins[column].code(moved)
             found.append(own)
         return found
@@ -158,8 +163,17 @@ class CardScores:
 
 def moved_codes(bins: FeatureBins, values: pd.Series, moves: Floats) -> NDArray[Any]:
     """Return the row numbers of a feature after each of several moves: (n, n_moves)."""
-    rows = [encode((bins,), pd.DataFrame({bins.name: values + move}))[:, 0] for move in moves.tolist()]
+    rows = [
+        encode((bins,), pd.DataFrame({bins.name: turned(bins.name, values + move)}))[:, 0]
+        for move in moves.tolist()
+    ]
     return np.stack(rows, axis=1)
+
+
+def turned(name: str, values: Any) -> Any:
+    """Return a feature after its move: the month of the year comes round, so that 13 is January again."""
+    turn = WHEELS.get(name)
+    return values if turn is None else (values - 1.0) % turn + 1.0
 
 
 def averaged_over_periods(card: AdditiveCard, n_periods: int) -> AdditiveCard:

@@ -52,6 +52,7 @@ _COLUMNS = {
     "need_event": "str",
     "need_amount": "float64",
     "need_product": "str",
+    "need_purpose": "str",
 }
 
 
@@ -105,8 +106,8 @@ def build_labels(
         ``need_amount``
             Sum of the drawings of the window up to the final exit, in the schema's currency. Missing unless
             ``need_event`` is "need", and where the window is still open.
-        ``need_product``
-            Product of the first drawing; missing unless ``need_event`` is "need".
+        ``need_product``, ``need_purpose``
+            Product and purpose of the first drawing; missing unless ``need_event`` is "need".
 
     Raises
     ------
@@ -163,6 +164,7 @@ class _Outcomes:
     draw_date: np.ndarray
     draw_amount: np.ndarray
     draw_product: np.ndarray
+    draw_purpose: np.ndarray
     spell_client: np.ndarray  # sorted by client, then start
     spell_start: np.ndarray
     spell_end: np.ndarray
@@ -190,7 +192,10 @@ class _Outcomes:
         draw_client = owner[(known & events["event"].isin(schema.drawing_events)).to_numpy()]
         order = np.lexsort((draws["date"].to_numpy(), draw_client))
         amount = draws["amount"].to_numpy() if "amount" in draws else np.full(len(draws), np.nan)
-        product = draws["product"].to_numpy(dtype=object) if "product" in draws else np.full(len(draws), None)
+        product, purpose = (
+            draws[name].to_numpy(dtype=object) if name in draws else np.full(len(draws), None)
+            for name in ("product", "purpose")
+        )
         spells = exit_spells(book, schema, rules)
         spell_client = clients.get_indexer(pd.Index(spells["client_id"]))
         spells, spell_client = spells[spell_client >= 0], spell_client[spell_client >= 0]
@@ -207,6 +212,7 @@ class _Outcomes:
             draw_date=draws["date"].to_numpy().astype(_US)[order],
             draw_amount=amount[order],
             draw_product=product[order],
+            draw_purpose=purpose[order],
             spell_client=spell_client[spell_order],
             spell_start=spells["start"].to_numpy().astype(_US)[spell_order],
             spell_end=spells["end"].fillna(pd.Timestamp(_NEVER)).to_numpy().astype(_US)[spell_order],
@@ -263,7 +269,7 @@ class _Outcomes:
     def _needs(
         self, rows: np.ndarray, edges: np.ndarray, final: np.ndarray, observed: int
     ) -> dict[str, np.ndarray]:
-        """Return duration, event, amount and product of new drawings."""
+        """Return duration, event, amount, product and purpose of new drawings."""
         size = len(self.clients)
         period = _period(self.draw_date, edges)
         counts = (period >= 1) & (period <= observed)
@@ -271,9 +277,10 @@ class _Outcomes:
         inside = np.flatnonzero(counts)
         client = self.draw_client[inside]
         first = np.full(size, len(edges), dtype=np.int64)
-        product = np.full(size, None, dtype=object)
+        product, purpose = np.full(size, None, dtype=object), np.full(size, None, dtype=object)
         first[client[::-1]] = period[inside][::-1]  # the earliest is written last
         product[client[::-1]] = self.draw_product[inside][::-1]
+        purpose[client[::-1]] = self.draw_purpose[inside][::-1]
         given = ~np.isnan(self.draw_amount[inside])
         amount = np.bincount(client[given], self.draw_amount[inside][given], minlength=size).astype(
             np.float64
@@ -292,6 +299,7 @@ class _Outcomes:
             "need_event": event,
             "need_amount": np.where(needs, amount[rows], np.nan),
             "need_product": _where(needs, product[rows]),
+            "need_purpose": _where(needs, purpose[rows]),
         }
 
 
@@ -356,7 +364,7 @@ def churn_target(y: pd.DataFrame) -> pd.DataFrame:
 
 
 def need_target(y: pd.DataFrame) -> pd.DataFrame:
-    """Return the target of a need model: duration, event, amount and product of clients at risk.
+    """Return the target of a need model: duration, event, amount, product and purpose of clients at risk.
 
     Parameters
     ----------
@@ -367,7 +375,7 @@ def need_target(y: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         ``duration`` (periods, at least 1), ``event`` ("need", the exit cause that came first, or missing if
-        censored), ``amount`` and ``product`` on part of y's index.
+        censored), ``amount``, ``product`` and, where y has it, ``purpose`` on part of y's index.
     """
     names = {
         "need_duration": "duration",
@@ -376,4 +384,6 @@ def need_target(y: pd.DataFrame) -> pd.DataFrame:
         "need_product": "product",
     }
     check_columns(y.columns, names, subject="labels for need_target")
+    if "need_purpose" in y:
+        names["need_purpose"] = "purpose"
     return y.loc[y["need_duration"] > 0, list(names)].rename(columns=names)

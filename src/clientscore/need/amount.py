@@ -12,21 +12,21 @@ from clientscore.exceptions import DataError
 from .challenge import MIN_TREES, AmountChallenge, Form, compare_forms
 from .conformal import (
     LEVELS,
-    MIN_GROUP,
     Calibration,
     Scored,
-    calibrate,
-    choose_groups,
     group_frame,
     latest_rows,
     rows_before,
 )
 from .encoded import Encoded
 from .groups import NOISE, Grouping, IntervalGroups
+from .kept import Background, Kept, beside, grouped
+from .size import SizeLine
+from .smearing import MeanLaw, mean_law
 from .trees import AmountTrees, learn_trees
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -40,7 +40,6 @@ _MIN_AMOUNTS = 3
 _MIN_CARD = 30  # fewer amounts: one mean, normal theory
 _MIN_SCALE = 300  # fewer amounts: one spread for all
 _PAIRS = 30  # of the amount's card; the garrote over all pairs costs four times as much and is no better
-_THIRDS = 3
 _TABLE = ("rows", "pooled", "method", "rows_used", "smearing")
 
 
@@ -54,16 +53,8 @@ class AmountSettings(NamedTuple):
     form: Form = "card"
 
 
-class MeanLaw(NamedTuple):
-    """Thirds of the spread, and by third the smearing factor and the relative moments (3, 2)."""
-
-    noise: Grouping
-    smearing: Floats
-    spread: Floats
-
-
 class Design(NamedTuple):
-    """Rows to learn from: bins, row numbers, log amounts and clients."""
+    """Rows to learn from: bins, row numbers, log amounts (less the line of size) and clients."""
 
     encoded: Encoded
     log_amount: Floats
@@ -73,19 +64,22 @@ class Design(NamedTuple):
 class AmountModel:
     """Lognormal-type model of the amount given need, with conformal intervals.
 
-    log amount = m(x) + s(x) z.  m is a card learned on log amounts, s one learned on the log of the size of
-    its out-of-bag residuals.  The mean is exp(m) times a smearing factor in ratio form, sum of amounts over
-    sum of exp(m) out of bag, by third of s: it keeps each third's total, where Duan's mean of exp(residual)
-    falls short by a few percent because m is shrunk.  Quantiles come from the z of the latest dates, by group
-    (Mondrian split conformal), so that every group is covered; ranks carry the finite-sample correction.
-    Where as many amounts have windows that had closed by those dates, z is measured by a card learned on
-    these alone (purged), which has seen as little of the calibration dates as the model will of the future;
-    else by bags that held the client out.
+    log amount = m(x) + s(x) z.  m is a card learned on log amounts, and a line of log size where amounts
+    follow the client's size (`SizeLine`); s is a card learned on the log of the size of its out-of-bag
+    residuals.  The mean is exp(m) times a smearing factor by third of s.  With a line it is Duan's mean of
+    exp(residual), to which each need adds alike; without one m is shrunk towards the middle, and only the sum
+    of amounts over the sum of exp(m) out of bag keeps the total, though a few large clients make it.
+    Quantiles come from the z of the latest dates, by group (Mondrian split conformal), so that every group is
+    covered; ranks carry the finite-sample correction.  Where as many amounts have windows that had closed by
+    those dates, z is measured by a card learned on these alone (purged), which has seen as little of the
+    calibration dates as the model will of the future; else by bags that held the client out.
 
     Attributes
     ----------
     card : AdditiveCard or AmountTrees
-        m, log of the amount.
+        m, log of the amount, less the line.
+    line : SizeLine or None
+        Line of log amounts by log size; None where size says less than a quarter of their variance.
     scale : AdditiveCard
         Log of the spread s.
     noise : Grouping
@@ -108,6 +102,10 @@ class AmountModel:
         Which rows calibrated, in words.
     challenge : AmountChallenge or None
         Card against trees, where trees were asked for and there were amounts enough.
+    background : Background or None
+        Some of the calibration rows, as numbers of bins, see `added_spread`.
+    kept : Kept or None
+        What `regroup` calibrates from; not saved.
     """
 
     def __init__(
@@ -119,14 +117,19 @@ class AmountModel:
         coverage: float,
         evidence: str,
         challenge: AmountChallenge | None = None,
+        line: SizeLine | None = None,
     ) -> None:
         self.card, self.scale = cards
+        self.line = line
         self.noise, self.smearing, self.spread = law
         self.interval_groups = interval_groups
         self.quantiles, self.ends, self.groups = calibration
         self.coverage = coverage
         self.evidence = evidence
         self.challenge = challenge
+        self.background: Background | None = None
+        self.kept: Kept | None = None
+        self._features = {one.name for one in self.card.bins}
         self._one_reading = self.card.bins == self.scale.bins
 
     @classmethod
@@ -137,11 +140,19 @@ class AmountModel:
         clients: Ints,
         settings: AmountSettings,
         encoded: Encoded | None = None,
+        context: pd.DataFrame | None = None,
     ) -> AmountModel:
-        """Learn from the rows with a need of known amount; `encoded` are their row numbers, where known."""
+        """Learn from the rows with a need of known amount.
+
+        `encoded` are their row numbers, where known; `context` holds columns that are no features but may
+        group intervals.
+        """
         if len(amount) < _MIN_AMOUNTS:
             raise DataError(f"amount must be known for at least {_MIN_AMOUNTS} needs; got {len(amount)}.")
-        design = Design(Encoded.of(X) if encoded is None else encoded, np.log(amount), clients)
+        log_amount = np.log(amount)
+        line = SizeLine.of(X, log_amount)
+        base = np.zeros(len(X)) if line is None else line.values(X)
+        design = Design(Encoded.of(X) if encoded is None else encoded, log_amount - base, clients)
         latest = latest_rows(X.index)
         before = rows_before(X.index, latest, settings.window)
         evidence = _evidence(X.index, latest, before)
@@ -153,17 +164,49 @@ class AmountModel:
         form = "card" if challenge is None else challenge.chosen
         card, fitted = tried.learned.get(form) or learn_form(form, design, settings.seed)
         scale, log_scale = _learn_scale(design, design.log_amount - fitted, settings.seed + 1)
-        law, mean = _mean_law(amount, fitted, log_scale, varies=bool(scale.terms))
+        level = np.exp(fitted + base)
+        # Where the line leaves errors that do not depend on size, each need tells the factor alike.
+        weight = np.ones(len(X)) if line is None else 1.0 / level
+        law, mean = mean_law(amount, level, log_scale, weight, varies=bool(scale.terms))
         scored = Scored(tried.errors[form] / np.exp(log_scale[latest]), latest, clients[latest])
-        groups = choose_groups(
-            settings.interval_groups, X, log_scale, scored, settings.coverage, varies=bool(scale.terms)
-        )
-        codes = groups.codes(X, log_scale)
-        calibration = calibrate(scored.z, codes[latest], settings.coverage, groups.labels, groups.parents)
-        total, base = (np.bincount(codes, one, len(groups.labels)) for one in (mean, np.exp(fitted)))
-        overall = float(mean.sum() / np.exp(fitted).sum())
-        calibration.groups["smearing"] = np.where(base > 0, total / np.maximum(base, 1e-300), overall)
-        return cls((card, scale), law, groups, calibration, settings.coverage, evidence, challenge)
+        kept = Kept(X.index, scored, log_scale, level, mean, bool(scale.terms))
+        seen = X if context is None else beside(X, context)
+        groups, calibration = grouped(settings.interval_groups, seen, kept, settings.coverage)
+        model = cls((card, scale), law, groups, calibration, settings.coverage, evidence, challenge, line)
+        model.background = Background.of(design.encoded.codes[latest], base[latest], settings.seed)
+        model.kept = kept
+        return model
+
+    def regroup(self, names: str | Sequence[str], seen: pd.DataFrame) -> None:
+        """Calibrate the intervals by other groups, on the same errors; `seen` holds rows and columns of them.
+
+        Only after `fit`: the errors are not saved with the model.
+        """
+        if self.kept is None:
+            raise DataError("Errors of training are not saved with a model; group intervals right after fit.")
+        seen = seen.loc[self.kept.index]
+        self.interval_groups, calibration = grouped(names, seen, self.kept, self.coverage)
+        self.quantiles, self.ends, self.groups = calibration
+
+    def added_spread(self, unknown: Collection[str]) -> float | None:
+        """Return how far log amounts move, root mean square, where some features are not known.
+
+        On up to 300 of the rows that calibrated, with these features and without: the same for a card and
+        for trees.  None for a model saved without such rows.
+        """
+        if self.background is None:
+            return None
+        if not len(self.background.codes):
+            return 0.0
+        codes, base = self.background.codes.copy(), self.background.base
+        moved = self.card.decision_codes(codes) + base
+        for place, one in enumerate(self.card.bins):
+            if one.name in unknown:
+                codes[:, place] = one.missing_code
+        if self.line is not None and self.line.column in unknown:
+            base = np.full(len(base), self.line.slope * self.line.usual)
+        moved = moved - (self.card.decision_codes(codes) + base)
+        return float(np.sqrt(np.mean(moved**2)))
 
     def amounts(
         self,
@@ -177,7 +220,7 @@ class AmountModel:
         `codes` are the row numbers of the card, where known.
         """
         middle, log_scale = self._scores(X, codes)
-        group = self.interval_groups.codes(X, log_scale)
+        group = self._groups(X, log_scale)
         return self._amounts(middle, log_scale, group, probability, coverage)
 
     def predict_one(
@@ -190,23 +233,27 @@ class AmountModel:
         """Return the amounts of one client; `codes` are its row numbers, where known."""
         codes = self.card.codes_one(values) if codes is None else codes
         middle = np.array(self.card.decision_codes_one(codes))
+        if self.line is not None:
+            middle += self.line.value_one(values)
         codes = codes if self._one_reading else self.scale.codes_one(values)
         log_scale = np.array(self.scale.decision_codes_one(codes))
-        group = np.array([self.interval_groups.code_one(values, float(log_scale[0]))])
+        absent = [name for name in self._outside if name not in values]
+        seen = {**values, **dict.fromkeys(absent)} if absent else values
+        group = np.array([self.interval_groups.code_one(seen, float(log_scale[0]))])
         amounts = self._amounts(middle, log_scale, group, np.array([probability]), coverage)
         return {name: float(amount[0]) for name, amount in amounts.items()}
 
     def quantile_amounts(self, X: pd.DataFrame, levels: Floats) -> Floats:
         """Return quantiles of the amount given need: shape (n, n_levels)."""
         middle, log_scale = self._scores(X)
-        group = self.interval_groups.codes(X, log_scale)
+        group = self._groups(X, log_scale)
         z = np.stack([np.interp(levels, LEVELS, row) for row in self.quantiles])
         return np.asarray(np.exp(middle[:, None] + np.exp(log_scale)[:, None] * z[group]))
 
     def positions(self, X: pd.DataFrame, amount: Floats) -> Floats:
         """Return the level at which each amount lies in its client's distribution, in [0, 1]."""
         middle, log_scale = self._scores(X)
-        group = self.interval_groups.codes(X, log_scale)
+        group = self._groups(X, log_scale)
         z = (np.log(amount) - middle) / np.exp(log_scale)
         place = np.empty(len(z))
         for number in np.unique(group):
@@ -220,10 +267,22 @@ class AmountModel:
         third = self.noise.codes(log_scale)
         return np.exp(middle) * self.smearing[third], self.spread[third, 0], self.spread[third, 1]
 
+    @property
+    def _outside(self) -> list[str]:
+        """Columns of the groups that are no features: they may be absent, which is a group of its own."""
+        return [name for name in self.interval_groups.columns if name not in self._features]
+
+    def _groups(self, X: pd.DataFrame, log_scale: Floats) -> Ints:
+        """Return the number of each row's group."""
+        absent = [name for name in self._outside if name not in X]
+        return self.interval_groups.codes(X.assign(**dict.fromkeys(absent)) if absent else X, log_scale)
+
     def _scores(self, X: pd.DataFrame, codes: NDArray[Any] | None = None) -> tuple[Floats, Floats]:
         """Return m and log s of every row."""
         codes = self.card.encode(X) if codes is None else codes
         middle = self.card.decision_codes(codes)
+        if self.line is not None:
+            middle = middle + self.line.values(X)
         return middle, self.scale.decision_codes(codes if self._one_reading else self.scale.encode(X))
 
     def _amounts(
@@ -268,6 +327,7 @@ class AmountModel:
         """Return the model as dicts, lists and arrays."""
         return {
             "form": "trees" if isinstance(self.card, AmountTrees) else "card",
+            "line": None if self.line is None else self.line.to_state(),
             "card": self.card.to_state(),
             "scale": self.scale.to_state(),
             "cuts": np.asarray(self.noise.cuts, dtype=np.float64),
@@ -279,6 +339,7 @@ class AmountModel:
             **{name: self.groups[name].to_list() for name in _TABLE},
             "coverage": self.coverage,
             "evidence": self.evidence,
+            "background": None if self.background is None else self.background._asdict(),
             "challenge": None if self.challenge is None else self.challenge.to_dict(),
         }
 
@@ -289,8 +350,8 @@ class AmountModel:
         groups = IntervalGroups.from_state(state["interval_groups"])
         table = {name: list(state[name]) for name in _TABLE}
         kind = AmountTrees if state["form"] == "trees" else AdditiveCard
-        report = state["challenge"]
-        return cls(
+        report, line = state["challenge"], state.get("line")
+        model = cls(
             (kind.from_state(state["card"]), AdditiveCard.from_state(state["scale"])),
             MeanLaw(noise, np.asarray(state["mean_factor"]), np.asarray(state["spread"])),
             groups,
@@ -298,7 +359,11 @@ class AmountModel:
             float(state["coverage"]),
             str(state["evidence"]),
             None if report is None else AmountChallenge.from_dict(report),
+            None if line is None else SizeLine.from_state(line),
         )
+        if state.get("background") is not None:
+            model.background = Background(**state["background"])
+        return model
 
 
 class Tried(NamedTuple):
@@ -331,15 +396,6 @@ def learn_form(form: str, design: Design, seed: int) -> tuple[AdditiveCard | Amo
     if form == "trees":
         return learn_trees(design.encoded, design.log_amount, design.clients, seed)
     return _learn(design, design.log_amount, _MIN_CARD, seed, n_bags=5, pairs=_PAIRS)
-
-
-def _mean_law(amount: Floats, fitted: Floats, log_scale: Floats, *, varies: bool) -> tuple[MeanLaw, Floats]:
-    """Return how means follow from exp(m), and the mean of every row."""
-    noise = Grouping.of_noise(log_scale, varies=varies)
-    third = noise.codes(log_scale)
-    smearing = _smearing(amount, fitted, third)
-    mean = np.exp(fitted) * smearing[third]
-    return MeanLaw(noise, smearing, _moments(amount / mean, third)), mean
 
 
 def _learn_scale(design: Design, residual: Floats, seed: int) -> tuple[AdditiveCard, Floats]:
@@ -378,30 +434,6 @@ def _learn(
 
 def _part(design: Design, rows: NDArray[np.bool_]) -> Design:
     return Design(design.encoded.part(rows), design.log_amount[rows], design.clients[rows])
-
-
-def _smearing(amount: Floats, fitted: Floats, group: Ints) -> Floats:
-    """Sum of amounts over sum of exp(m), by group; small groups take that of all."""
-    level = np.exp(fitted)
-    factor = np.full(_THIRDS, float(amount.sum() / level.sum()))
-    for number in range(_THIRDS):
-        rows = group == number
-        if rows.sum() >= MIN_GROUP:
-            factor[number] = float(amount[rows].sum() / level[rows].sum())
-    return factor
-
-
-def _moments(ratio: Floats, group: Ints) -> Floats:
-    """Second and third moment of amount over its mean, by group: (3, 2); small groups take those of all.
-
-    Taken from the amounts themselves: quantiles stop at .995, and much of a third moment lies beyond.
-    """
-    table = np.tile([np.mean(ratio**2), np.mean(ratio**3)], (_THIRDS, 1))
-    for number in range(_THIRDS):
-        own = ratio[group == number]
-        if len(own) >= MIN_GROUP:
-            table[number] = np.mean(own**2), np.mean(own**3)
-    return table
 
 
 def _evidence(index: pd.Index, latest: NDArray[np.bool_], before: NDArray[np.bool_] | None) -> str:

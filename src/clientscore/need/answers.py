@@ -16,10 +16,10 @@ from clientscore.exceptions import DataError, InvalidParameterError
 from .checks import CURRENCY, check_currency
 from .portfolio import NeedPortfolio, portfolio_table
 from .purpose import PURPOSES
-from .timing import by_period
+from .timing import by_period, expected_period, first_days
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 _ALL = "all"
+STRESS = "liquidity_stress"
+_STRESS = list(PURPOSES).index(STRESS)
 
 
 class NeedAnswers:
@@ -43,11 +45,13 @@ class NeedAnswers:
 
     horizons: Sequence[int]
     period: Period
+    lead_periods: int
     check_units: bool
     hazard_: CompetingHazard
     amount_: AmountModel
     purposes_: PurposeRules
     product_model_: ProductModel | None
+    purpose_model_: ProductModel | None
     calendar_: Calendar
     input_range_: InputRange
     adaptive_: AdaptiveCoverage
@@ -70,8 +74,14 @@ class NeedAnswers:
         periods = pd.RangeIndex(1, max(self.horizons) + 1, name="period")
         return pd.DataFrame(by_period(self.need_curve(X)), index=X.index, columns=periods)
 
-    def predict_products(self, X: pd.DataFrame, products: Sequence[str] | None = None) -> pd.DataFrame:
-        """Return the probability of a need that a product meets, by product and horizon.
+    def predict_products(
+        self,
+        X: pd.DataFrame,
+        products: Sequence[str] | None = None,
+        *,
+        families: Mapping[str, str] | None = None,
+    ) -> pd.DataFrame:
+        """Return the probability of a need that a product meets, by product or family and horizon.
 
         P(need within the horizon) x share of the product given need, so products add up to P(need).
 
@@ -81,11 +91,14 @@ class NeedAnswers:
             Features; extra columns are ignored.
         products : sequence of str, default None
             Some of the products of training; None: all.
+        families : mapping of str to str, default None
+            Family of each product: the probabilities of its products are added up.  A product that is not
+            named is a family of its own.
 
         Returns
         -------
         DataFrame of shape (n, n_products x n_horizons)
-            On the index of `X`, columns (product, horizon).
+            On the index of `X`, columns (product, horizon); with `families` (family, horizon).
 
         Raises
         ------
@@ -110,6 +123,14 @@ class NeedAnswers:
         curve = self.need_curve(X)[:, [horizon - 1 for horizon in self.horizons]]
         values = shares[:, :, None] * curve[:, None, :]
         columns = pd.MultiIndex.from_product([wanted, list(self.horizons)], names=["product", "horizon"])
+        table = pd.DataFrame(values.reshape(len(X), -1), index=X.index, columns=columns)
+        if families is None:
+            return table
+        named = [families.get(name, name) for name in wanted]
+        names = list(dict.fromkeys(named))
+        member = np.array(names)[:, None] == np.array(named)
+        values = np.einsum("nph,fp->nfh", values, member.astype(np.float64))
+        columns = pd.MultiIndex.from_product([names, list(self.horizons)], names=["family", "horizon"])
         return pd.DataFrame(values.reshape(len(X), -1), index=X.index, columns=columns)
 
     def predict_quantiles(self, X: pd.DataFrame, levels: Sequence[float]) -> pd.DataFrame:
@@ -252,14 +273,14 @@ class NeedAnswers:
         Returns
         -------
         DataFrame
-            On the index of `X`: purpose (the likeliest), evidence (its loudest feature), evidence_value (of
-            that feature), evidence_usual (its median in training), evidence_position (share of the training
-            book below the value), and evidence_<name>, the loudest feature of each purpose; missing where no
-            sign could be read, or none speaks for it.
+            On the index of `X`: purpose (that of `predict`), evidence (its loudest feature),
+            evidence_value (of it), evidence_usual (its median in training), evidence_position (share
+            of the training book below the value), and evidence_<name>, the loudest feature of each purpose;
+            missing where no sign could be read, or none speaks for it.
         """
         self._check_fitted()
-        scores, signs = self.purposes_.score(X)
-        purpose = likeliest(scores, "purpose")
+        _, signs = self.purposes_.score(X)
+        purpose = self._purposes(X)
         table = pd.DataFrame({"purpose": purpose})
         first = self.purposes_.signs(X, purpose.to_numpy(dtype=object), 1).set_index("row")
         first = first.reindex(range(len(X))).set_axis(X.index)
@@ -286,7 +307,7 @@ class NeedAnswers:
             of the training book), position (share of it below the value). No line where nothing speaks.
         """
         self._check_fitted()
-        purpose = likeliest(pd.DataFrame(self.purposes_.score_arrays(X), index=X.index), "purpose")
+        purpose = self._purposes(X)
         table = self.purposes_.signs(X, purpose.to_numpy(dtype=object), n)
         words = {name: in_words(name) for name in table["feature"].unique()}
         table.insert(4, "words", table["feature"].map(words).astype("str"))
@@ -309,6 +330,60 @@ class NeedAnswers:
         """
         self._check_fitted()
         return self.input_range_.shifts(X)
+
+    def _purposes(self, X: pd.DataFrame) -> pd.Series:
+        """Return the purpose of `predict`."""
+        signs = self.purposes_.score_arrays(X)
+        said = likeliest_code(signs, len(X))
+        scores = self._learned_purposes(X, said) or signs
+        return words(purpose_code(scores, said), list(PURPOSES), X.index, "purpose")
+
+    def _learned_purposes(
+        self, X: pd.DataFrame, said: NDArray[np.int64], codes: NDArray[Any] | None = None
+    ) -> dict[str, Floats] | None:
+        """Return the learned shares by purpose, None where there are none; `said` is what the signs say."""
+        model = self.purpose_model_
+        if model is None:
+            return None
+        shares = model.predict(X, purpose_rows(model, said), self._shared_codes(model, codes))
+        place = {name: k for k, name in enumerate(model.names)}
+        return {
+            name: shares[:, place[name]].copy() if name in place else np.zeros(len(X)) for name in PURPOSES
+        }
+
+    def _shared_codes(self, model: ProductModel, codes: Any) -> Any:
+        """Return the amount's row numbers where another card reads the same bins, else None."""
+        card = model.card
+        return codes if card is not None and card.bins == self.amount_.card.bins else None
+
+    def _coverage(self, coverage: float | None) -> float | None:
+        """Return the coverage to ask for; None: the calibrated one."""
+        if coverage is not None:
+            check_interval("coverage", coverage, low=0.0, high=0.99, closed="high")
+            return coverage
+        return self.adaptive_.coverage if self.adaptive_.periods else None
+
+    def _probabilities(self, curve: Floats) -> dict[str, Floats]:
+        return {
+            f"need_probability_{horizon}{self.period[0]}": curve[:, horizon - 1] for horizon in self.horizons
+        }
+
+    def _periods(self, curve: Floats) -> dict[str, Floats]:
+        """Return the likeliest and the mean period given need, from 1."""
+        likely = by_period(curve).argmax(axis=1) + 1.0
+        return {"need_month": likely, "need_month_expected": np.floor(expected_period(curve) + 0.5)}
+
+    def _first_days(self, period: Floats, dates: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
+        return first_days(period, dates, self.lead_periods, self.period)
+
+    def _product_columns(self, shares: Floats, curve: Floats) -> dict[str, Floats]:
+        """Return shares given need, and products by horizon."""
+        names = [] if self.product_model_ is None else self.product_model_.names
+        columns = {f"product_{name}": shares[:, k] for k, name in enumerate(names)}
+        for horizon in self.horizons:
+            for k, name in enumerate(names):
+                columns[f"product_{name}_{horizon}{self.period[0]}"] = shares[:, k] * curve[:, horizon - 1]
+        return columns
 
     def _check_fitted(self) -> None:
         check_is_fitted(self, "hazard_")
@@ -388,12 +463,18 @@ def purpose_rows(model: ProductModel, codes: NDArray[np.int64]) -> NDArray[np.in
     return rows[codes]  # -1 is the last: all
 
 
-def likeliest(scores: pd.DataFrame, name: str) -> pd.Series:
-    """Name of the largest column, missing where all are."""
-    values = scores.to_numpy(np.float64, na_value=np.nan)
-    code = np.where(np.isnan(values), -np.inf, values).argmax(axis=1)
-    code[np.isnan(values).all(axis=1)] = -1
-    return words(code, [str(column) for column in scores.columns], scores.index, name)
+def purpose_code(scores: dict[str, Floats], said: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the number of each row's purpose: the likeliest, but stress wherever the signs speak of it.
+
+    Shares learned from the past are smooth, and would let go of a case for the watch list.
+    """
+    return np.where(said == _STRESS, said, likeliest_code(scores, len(said)))
+
+
+def likeliest_of(scores: Mapping[str, float | None]) -> str | None:
+    """Return the name of the largest score of one client, None where none could be read."""
+    known = {name: score for name, score in scores.items() if score is not None}
+    return max(known, key=known.__getitem__) if known else None
 
 
 def words(code: NDArray[Any], names: Sequence[str], index: pd.Index, name: str) -> pd.Series:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from clientscore._words import NEED
+from clientscore._words import NEED, PERIOD_MONTHS
 from clientscore.hazard import CompetingHazard
 from clientscore.metrics import PairedReport
 
@@ -31,6 +31,7 @@ SKILL_MARGIN = 0.01  # of what the card gains on the base rate, that trees must 
 MIN_NEEDS = 300  # fewer needs to judge by: a card
 _HELD_SHARE = 0.25
 _TINY = 1e-6
+_MONTH = "as_of_month"
 
 
 class History(NamedTuple):
@@ -115,12 +116,24 @@ def fit_chance(
     """
     challenge = None if form == "card" else _challenge(form, settings, history, window)
     chosen = "card" if challenge is None else challenge.chosen
-    return _learn(chosen, settings, history), challenge
+    return _learn(chosen, settings, history, window), challenge
 
 
-def _learn(form: str, settings: Mapping[str, Any], history: History) -> CompetingHazard:
+def _learn(form: str, settings: Mapping[str, Any], history: History, window: Window) -> CompetingHazard:
     model = CompetingHazard(form="trees" if form == "trees" else "card", **settings)
-    return model.fit(history.X, history.duration, history.event, history.clients)
+    clocks = season(history.X, window)
+    return model.fit(history.X, history.duration, history.event, history.clients, clocks=clocks)
+
+
+def season(X: pd.DataFrame, window: Window) -> dict[str, float] | None:
+    """Return the month of the year as a clock, so that each period of a window has its own season.
+
+    With training dates of one month only, the season and the time since the date cannot be told apart: None.
+    """
+    if _MONTH not in X or not pd.api.types.is_numeric_dtype(X[_MONTH].dtype):
+        return None
+    months = PERIOD_MONTHS[window.period]
+    return {_MONTH: float(months)} if months < 12 and X[_MONTH].nunique() > 1 else None
 
 
 def _challenge(
@@ -135,7 +148,7 @@ def _challenge(
     past, rows = history.part(before), np.flatnonzero(judged)
     chances = {}
     for one in ("card", "trees"):
-        learned = _learn(one, settings, past)
+        learned = _learn(one, settings, past, window)
         column = learned.causes_.index(NEED)
         last = min(window.horizon, int(learned.reach_))
         chances[one] = learned.predict_incidence(history.X.iloc[rows], [last])[:, 0, column]

@@ -27,6 +27,12 @@ _SIZE_RATIO = (2e-4, 20.0)  # a drawing over the client's size: the median lies 
 _FAR_SHARE = 0.05  # of amounts above 20 times the size
 
 
+def check_context(context: pd.DataFrame | None, X: pd.DataFrame) -> None:
+    """Raise unless the context, where there is one, is a frame on the index of X."""
+    if context is not None and not (isinstance(context, pd.DataFrame) and context.index.equals(X.index)):
+        raise DataError("context must be a DataFrame on the index of X; reindex one to the other.")
+
+
 def events(event: pd.Series) -> NDArray[Any]:
     """Return "need", "exit" or None."""
     values = event.to_numpy(dtype=object)

@@ -13,17 +13,35 @@ from clientscore._words import NEED, Period
 from clientscore.hazard import CompetingHazard, check_horizons, check_reach, check_target, client_numbers
 
 from .amount import AmountModel, AmountSettings
-from .answers import NeedAnswers, largest, likeliest, likeliest_code, purpose_rows, words
+from .answers import (
+    STRESS,
+    NeedAnswers,
+    largest,
+    likeliest_code,
+    likeliest_of,
+    purpose_code,
+    purpose_rows,
+    words,
+)
 from .challenge import Form
 from .chance import ChanceChallenge, History, fit_chance
-from .checks import CURRENCY, InputRange, amount_rows, check_currency, check_size, events, one_currency
+from .checks import (
+    CURRENCY,
+    InputRange,
+    amount_rows,
+    check_context,
+    check_currency,
+    check_size,
+    events,
+    one_currency,
+)
 from .conformal import Window
 from .coverage import AdaptiveCoverage
 from .encoded import Encoded
 from .portfolio import Calendar, learn_calendar
-from .products import ProductModel
+from .products import PastNeeds, ProductModel, learn_what_for
 from .purpose import PURPOSES, PurposeRules
-from .timing import by_period, dates_of, expected_period, first_days
+from .timing import dates_of, expected_period
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,8 +57,8 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
     *Whether and when*: a discrete-time hazard of the first new drawing, competing with exit
     (`CompetingHazard`; the causes of exit count as one).  *How much*: log amounts on a card, a smearing
     factor for the mean, so that totals are kept, and split-conformal intervals calibrated on the latest
-    dates, separately for groups of clients.  *What for*: rules on the ratios that moved, against what is
-    usual in the training book, and the product from past needs.
+    dates, separately for groups of clients.  *What for*: purpose and product, learned from past needs; where
+    these carry no purposes, rules on the ratios that moved, against what is usual in the training book.
 
     A need is new money: `build_labels` counts the schema's ``drawing_events`` alone, so a renewal or rollover
     of what is lent already is neither a need nor part of an amount.  It is need met here: what other lenders
@@ -56,10 +74,10 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
     interval_groups : str or sequence of str, default "noise"
         Clients whose amounts calibrate each other's intervals.  "noise": thirds of the spread that the model
         expects.  "size": thirds of the size (column size_amount, log_assets or log_revenue).  A column of the
-        features, such as "tier" or "industry": thirds of a number, levels of a word.  Several names are
-        crossed.  "auto": noise, unless the size or a column tier, industry or segment has intervals that are
-        better by 1 % (interval score on other clients).  Groups with too few rows are pooled, see
-        `interval_groups_`.
+        features, or of the context given to `fit`, such as "tier" or "industry": thirds of a number, levels
+        of a word.  Several names are crossed.  "auto": noise, unless the size or a column tier, industry or
+        segment has intervals that are better by 1 % (interval score on other clients).  Groups with too few
+        rows are pooled, see `interval_groups_`.
     form : {"card", "trees", "auto"}, default "card"
         What the amount given need is learned by.  "trees": bagged full trees, no card.  "auto": the trees
         only where their squared error of log amounts, on rows that neither form has seen (the latest dates
@@ -118,6 +136,10 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
         Share of each product by purpose, what the product model falls back to.
     product_method_ : str
         What the products' shares come from.
+    purpose_model_ : ProductModel or None
+        Shares of the purposes, learned from at least 300 past needs with a purpose; None: read from signs.
+    purpose_method_ : str
+        What the purposes come from.
     calendar_ : Calendar
         ``.dates``: predicted and realized totals by training date; what `portfolio` reads.
     adaptive_ : AdaptiveCoverage
@@ -189,7 +211,12 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
 
     def fit(
-        self, X: pd.DataFrame, target: pd.DataFrame, groups: ArrayLike | None = None
+        self,
+        X: pd.DataFrame,
+        target: pd.DataFrame,
+        groups: ArrayLike | None = None,
+        *,
+        context: pd.DataFrame | None = None,
     ) -> FinancingNeedForecaster:
         """Learn when clients need money, how much, and what for.
 
@@ -198,12 +225,16 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
         X : DataFrame of shape (n, n_features)
             Features known at ``as_of``; the index level ``as_of``, where there is one, tells the latest rows.
             A column ``currency`` is checked and is no feature.
-        target : DataFrame of shape (n, 3 to 5)
+        target : DataFrame of shape (n, 3 to 6)
             On the index of `X`: duration (whole periods, at least 1), event ("need", the cause of an exit
             that came first, or missing), amount (of the needs, greater than 0; missing where the window is
-            still open), optionally product and currency.
+            still open), optionally product, purpose (one of six, others are left out) and currency.
         groups : array-like of shape (n,), default None
             Client of each row; None: level ``client_id`` of the index where there is one.
+        context : DataFrame, default None
+            On the index of `X`, columns that `interval_groups` may name beside the features, such as industry
+            or the tier of the last run; nothing else is learned from them.  `predict` reads them from its X;
+            absent there, the client is in the group "other" or "missing".
 
         Returns
         -------
@@ -221,6 +252,7 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
         """
         self._check_parameters()
         check_target(X, target, ["duration", "event", "amount"])
+        check_context(context, X)
         event = events(target["event"])
         rows = amount_rows(event, target["amount"])
         self.currency_ = one_currency({"X": X, "target": target})
@@ -239,11 +271,11 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
         seed = int(np.random.default_rng(self.random_state).integers(2**31 - 8))
         settings = AmountSettings(self.coverage, self.interval_groups, window, seed, self.form)
         known = encoded.part(np.isin(needs, rows))
-        self.amount_ = AmountModel.fit(X.iloc[rows], amount[rows], clients[rows], settings, known)
+        about = None if context is None else context.iloc[rows]
+        self.amount_ = AmountModel.fit(X.iloc[rows], amount[rows], clients[rows], settings, known, about)
         self.purposes_ = PurposeRules.fit(X)
-        self.product_model_ = None
-        if "product" in target:
-            self.product_model_ = self._learn_products(X, target["product"], clients, needs, encoded)
+        past = PastNeeds(X.iloc[needs], target.iloc[needs], clients[needs], encoded)
+        self.product_model_, self.purpose_model_ = learn_what_for(past, self.purposes_, self.random_state)
         self.input_range_ = InputRange.of(X)
         self.adaptive_ = AdaptiveCoverage(self.coverage)
         self._learn_calendar(X, target, event, window)
@@ -274,10 +306,10 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
             the mean period given need), need_periods_expected (that mean, from 1), amount_lower,
             amount_median, amount_upper and amount_mean (given need within the longest horizon),
             amount_expected (probability x mean), mixture_lower, mixture_median and mixture_upper (without
-            condition: 0 where no need is likelier), purpose and purpose_<name> (scores in [0, 1], missing
-            where no sign could be read), and where products were learned product, product_<name> (share
-            given need, adding to 1) and product_<name>_3m... (share x probability: products of a horizon add
-            up to its need_probability).
+            condition: 0 where no need is likelier), purpose and purpose_<name> (learned: shares given need,
+            adding to 1; else scores of signs in [0, 1], missing where none could be read), and where products
+            were learned product, product_<name> (share given need, adding to 1) and product_<name>_3m...
+            (share x probability: products of a horizon add up to its need_probability).
 
         Raises
         ------
@@ -292,13 +324,15 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
             columns[name] = self._first_days(period, dates).astype("datetime64[us]")
         columns["need_periods_expected"] = expected_period(curve)
         columns |= self.amount_.amounts(X, curve[:, -1], self._coverage(coverage), codes)
-        scores = self.purposes_.score_arrays(X)
-        code = likeliest_code(scores, len(X))
+        signs = self.purposes_.score_arrays(X)
+        said = likeliest_code(signs, len(X))
+        scores = self._learned_purposes(X, said, codes) or signs
+        code = purpose_code(scores, said)
         columns["purpose"] = words(code, list(PURPOSES), X.index, "purpose").array
         columns |= {f"purpose_{name}": score for name, score in scores.items()}
         if self.product_model_ is not None:
             model = self.product_model_
-            shares = model.predict(X, purpose_rows(model, code), codes if self._one_reading else None)
+            shares = model.predict(X, purpose_rows(model, said), self._shared_codes(model, codes))
             columns["product"] = words(largest(list(shares.T), len(X)), model.names, X.index, "product").array
             columns |= self._product_columns(shares, curve)
         return pd.DataFrame(columns, index=X.index, copy=False)
@@ -341,17 +375,41 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
         forecast["need_periods_expected"] = float(expected_period(curve)[0])
         codes = self.amount_.card.codes_one(values)
         forecast |= self.amount_.predict_one(values, float(curve[0, -1]), self._coverage(coverage), codes)
-        scores = self.purposes_.score_one(values)
-        known = {name: score for name, score in scores.items() if score is not None}
-        purpose = max(known, key=known.__getitem__) if known else None
+        signs = self.purposes_.score_one(values)
+        said, scores = likeliest_of(signs), signs
+        if self.purpose_model_ is not None:
+            learned = self.purpose_model_.predict_one(
+                values, said, self._shared_codes(self.purpose_model_, codes)
+            )
+            scores = {name: learned.get(name, 0.0) for name in PURPOSES}
+        purpose = said if said == STRESS else likeliest_of(scores)
         forecast |= {"purpose": purpose} | {f"purpose_{name}": score for name, score in scores.items()}
         if self.product_model_ is not None:
             model = self.product_model_
-            shares = model.predict_one(values, purpose, codes if self._one_reading else None)
+            shares = model.predict_one(values, said, self._shared_codes(model, codes))
             forecast["product"] = max(shares, key=shares.__getitem__)
             columns = self._product_columns(np.array([list(shares.values())]), curve)
             forecast |= {name: float(one[0]) for name, one in columns.items()}
         return forecast
+
+    def regroup(self, seen: pd.DataFrame) -> None:
+        """Calibrate the intervals again by `interval_groups`, on the errors of training.
+
+        For a group that is known only after the fit, such as the tier that follows from the forecast.
+
+        Parameters
+        ----------
+        seen : DataFrame
+            The columns that `interval_groups` names, on an index that holds that of training.
+
+        Raises
+        ------
+        DataError
+            When the model comes from a saved state: errors of training are not saved.
+        """
+        self._check_fitted()
+        self.amount_.regroup(self.interval_groups, seen)
+        self._describe()
 
     def to_state(self) -> dict[str, Any]:
         """Return the fitted model as JSON scalars, lists, dicts and arrays."""
@@ -365,6 +423,7 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
             "amount": self.amount_.to_state(),
             "purposes": self.purposes_.to_state(),
             "products": None if self.product_model_ is None else self.product_model_.to_state(),
+            "learned_purposes": None if self.purpose_model_ is None else self.purpose_model_.to_state(),
             "calendar": self.calendar_.to_state(),
             "adaptive": self.adaptive_.to_state(),
             "input_names": self.input_range_.names,
@@ -382,8 +441,9 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
         model.hazard_ = CompetingHazard.from_state(state["hazard"])
         model.amount_ = AmountModel.from_state(state["amount"])
         model.purposes_ = PurposeRules.from_state(state["purposes"])
-        products = state["products"]
-        model.product_model_ = None if products is None else ProductModel.from_state(products)
+        for name, part in (("product_model_", "products"), ("purpose_model_", "learned_purposes")):
+            learned = state.get(part)
+            setattr(model, name, None if learned is None else ProductModel.from_state(learned))
         model.calendar_ = Calendar.from_state(state["calendar"])
         model.adaptive_ = AdaptiveCoverage.from_state(state["adaptive"])
         names = [str(name) for name in state["input_names"]]
@@ -405,8 +465,9 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
         self.product_method_ = (
             "none: the target of training had no product" if model is None else model.method
         )
-        card = None if model is None else model.card
-        self._one_reading = card is not None and card.bins == self.amount_.card.bins
+        self.purpose_method_ = (
+            "read from signs" if self.purpose_model_ is None else self.purpose_model_.method
+        )
         self.hazard_form_ = self.hazard_.form
         self.feature_names_in_ = self.hazard_.feature_names_in_
 
@@ -424,26 +485,6 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
         check_option("form", self.form, Form)
         check_option("hazard_form", self.hazard_form, Form)
 
-    def _learn_products(
-        self,
-        X: pd.DataFrame,
-        product: pd.Series,
-        clients: NDArray[np.int64],
-        needs: NDArray[np.intp],
-        encoded: Encoded,
-    ) -> ProductModel | None:
-        """Shares of the products of past needs."""
-        known = product.iloc[needs].notna().to_numpy()
-        if not known.any():
-            return None
-        rows = needs[known]
-        scores = self.purposes_.score_arrays(X.iloc[rows])
-        purpose = likeliest(pd.DataFrame(scores, index=X.index[rows]), "purpose")
-        seed = int(np.random.default_rng(self.random_state).integers(2**31 - 1))
-        return ProductModel.fit(
-            encoded.part(known), product.iloc[rows].astype("str"), purpose, clients[rows], seed
-        )
-
     def _learn_calendar(
         self, X: pd.DataFrame, target: pd.DataFrame, event: NDArray[Any], window: Window
     ) -> None:
@@ -454,32 +495,3 @@ class FinancingNeedForecaster(NeedAnswers, BaseEstimator):  # type: ignore[misc]
             chance = self.hazard_.predict_incidence(X, [window.horizon])
             law = (chance[:, 0, self.hazard_.causes_.index(NEED)], *self.amount_.moments(X))
         self.calendar_ = learn_calendar(dates, target, event == NEED, law, window)
-
-    def _coverage(self, coverage: float | None) -> float | None:
-        """Return the coverage to ask for; None: the calibrated one."""
-        if coverage is not None:
-            check_interval("coverage", coverage, low=0.0, high=0.99, closed="high")
-            return coverage
-        return self.adaptive_.coverage if self.adaptive_.periods else None
-
-    def _probabilities(self, curve: Floats) -> dict[str, Floats]:
-        return {
-            f"need_probability_{horizon}{self.period[0]}": curve[:, horizon - 1] for horizon in self.horizons
-        }
-
-    def _periods(self, curve: Floats) -> dict[str, Floats]:
-        """Return the likeliest and the mean period given need, from 1."""
-        likely = by_period(curve).argmax(axis=1) + 1.0
-        return {"need_month": likely, "need_month_expected": np.floor(expected_period(curve) + 0.5)}
-
-    def _first_days(self, period: Floats, dates: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
-        return first_days(period, dates, self.lead_periods, self.period)
-
-    def _product_columns(self, shares: Floats, curve: Floats) -> dict[str, Floats]:
-        """Return shares given need, and products by horizon."""
-        names = [] if self.product_model_ is None else self.product_model_.names
-        columns = {f"product_{name}": shares[:, k] for k, name in enumerate(names)}
-        for horizon in self.horizons:
-            for k, name in enumerate(names):
-                columns[f"product_{name}_{horizon}{self.period[0]}"] = shares[:, k] * curve[:, horizon - 1]
-        return columns

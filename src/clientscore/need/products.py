@@ -1,8 +1,8 @@
-"""Which product: propensities learned from past needs, and what they fall back to."""
+"""Which product, and for which purpose: shares learned from past needs, and what they fall back to."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .encoded import Encoded
+    from .purpose import PurposeRules
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
@@ -30,12 +31,12 @@ _MIN_PRODUCT = 30  # rarer products are one class, split by their overall shares
 
 
 class ProductModel:
-    """Share of each product in the needs of a client.
+    """Share of each product, or of each purpose, in the needs of a client.
 
     A multinomial card on the features, where at least 300 needs carry a product and two products were met
     30 times each; rarer products are one class of the card, divided as they are in all needs.  The card is
-    used only where its likelihood out of bag is higher than that of the shares by purpose, which are also
-    what is left with fewer needs.
+    used only where its likelihood out of bag is higher than that of the shares by purpose, as the signs name
+    it, which are also what is left with fewer needs.  Past purposes are learned in the same way as products.
 
     Attributes
     ----------
@@ -81,7 +82,7 @@ class ProductModel:
             valid_share=0.2,
             max_rounds=300,
             learning_rate=0.1,
-            feature_fraction=0.1,
+            feature_fraction=0.3,
             interactions=0,
             random_state=seed,
         )
@@ -162,6 +163,49 @@ class ProductModel:
         shares = pd.DataFrame(state["shares"], index=list(state["purposes"]), columns=list(state["products"]))
         card = None if state.get("card") is None else AdditiveCard.from_state(state["card"])
         return cls(shares, card, str(state.get("method", "shares by purpose")))
+
+
+class PastNeeds(NamedTuple):
+    """Needs to learn from: features, target, client numbers, and the features as numbers of bins."""
+
+    X: pd.DataFrame
+    target: pd.DataFrame
+    clients: Ints
+    encoded: Encoded
+
+
+def learn_what_for(
+    past: PastNeeds, signs: PurposeRules, random_state: int | None
+) -> tuple[ProductModel | None, ProductModel | None]:
+    """Learn the products and the purposes of past needs; None for either where it is not known.
+
+    Purposes take as many needs as a card does: fewer say less than the signs of the moment.  Words that are
+    no purpose of `PURPOSES` are left out.
+    """
+    seed = int(np.random.default_rng(random_state).integers(2**31 - 1))
+    products = purposes = None
+    if "product" in past.target:
+        products = _learn(past, past.target["product"], signs, seed)
+    if "purpose" in past.target:
+        label = past.target["purpose"]
+        label = label.where(label.isin(list(PURPOSES)))
+        if label.notna().sum() >= _MIN_NEEDS:
+            purposes = _learn(past, label, signs, seed)
+    return products, purposes
+
+
+def _learn(past: PastNeeds, label: pd.Series, signs: PurposeRules, seed: int) -> ProductModel | None:
+    """Learn from the needs with a known label; None where there is none."""
+    known = label.notna().to_numpy()
+    if not known.any():
+        return None
+    scores = pd.DataFrame(signs.score_arrays(past.X[known]), index=label.index[known])
+    values = scores.to_numpy(np.float64, na_value=np.nan)
+    code = np.where(np.isnan(values), -np.inf, values).argmax(axis=1)
+    names = np.where(np.isnan(values).all(axis=1), None, np.array(list(scores), dtype=object)[code])
+    said = pd.Series(names, index=scores.index, dtype="str")
+    clients, encoded = past.clients[known], past.encoded.part(known)
+    return ProductModel.fit(encoded, label[known].astype("str"), said, clients, seed)
 
 
 def product_shares(purpose: pd.Series, product: pd.Series) -> pd.DataFrame:

@@ -154,5 +154,6 @@ def _position(one: FeatureBins, codes: NDArray[Any], y: Floats) -> Floats:
     else:
         position[one.n_values :] = np.nan
         position = position[list(one.nearest)]
-    position[one.missing_code] = np.nan
+    # Trees send a NaN that training never met to the lowest values: it is read as the middle instead.
+    position[one.missing_code] = np.nan if one.missing else np.nanmedian(position[codes])
     return position
