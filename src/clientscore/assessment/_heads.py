@@ -8,24 +8,56 @@ from joblib import Parallel, delayed
 from sklearn.base import clone
 
 from clientscore._words import NEED
+from clientscore.churn import ChurnModel
 from clientscore.exceptions import DataError
 from clientscore.labels import churn_target, need_target
+from clientscore.need import FinancingNeedForecaster
+from clientscore.scoring import ClientScorer
 
 from ._intervals import groups_of_context
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
-    from clientscore.churn import ChurnModel
-    from clientscore.need import FinancingNeedForecaster
-    from clientscore.scoring import ClientScorer
+    from clientscore.schema import ClientSchema
 
 _MIN_AMOUNTS = 3  # fewest known amounts that the amount of a need is learned from
 _ROWS_AN_EVENT = 8  # person-periods: more taught books of 300 to 1,200 clients nothing, and took much longer
 _LEAST_ROWS = 10_000
+_CHURN_ROWS, _NEED_ROWS = 200_000, 50_000  # at most: a large book learns within a minute or so
 _OPEN = "their windows are still open at every date, or the book has no record of events"
+
+
+def default_heads(
+    schema: ClientSchema,
+    outcomes: pd.DataFrame,
+    horizons: Sequence[int],
+    lead: int,
+    seed: int | None,
+) -> tuple[ClientScorer, ChurnModel, FinancingNeedForecaster]:
+    """Return the heads with their defaults, for this book."""
+    churn = ChurnModel(
+        horizons=horizons,
+        churn_causes=schema.churn_causes,
+        max_rows=panel_rows(outcomes, "exit_cause", _CHURN_ROWS),
+        random_state=seed,
+    )
+    need = FinancingNeedForecaster(
+        horizons=horizons,
+        period=schema.period,
+        lead_periods=lead,
+        max_rows=panel_rows(outcomes, "need_event", _NEED_ROWS),
+        random_state=seed,
+    )
+    return ClientScorer(random_state=seed), churn, need
+
+
+def panel_rows(outcomes: pd.DataFrame, event: str, most: int) -> int:
+    """Return how many person-periods a default hazard reads: every event, and stays in proportion to them."""
+    events = outcomes[event].notna().sum() if event in outcomes else 0
+    return int(min(max(_ROWS_AN_EVENT * events, _LEAST_ROWS), most))
 
 
 def fit_heads(
@@ -117,12 +149,6 @@ def fit_need(
     about = None if about is None else about.loc[target.index]
     learned = clone(head).fit(X.loc[target.index], target, groups=clients_of(target), context=about)
     return learned, ""
-
-
-def panel_rows(outcomes: pd.DataFrame, event: str, most: int) -> int:
-    """Return how many person-periods a default hazard reads: every event, and stays in proportion to them."""
-    events = outcomes[event].notna().sum() if event in outcomes else 0
-    return int(min(max(_ROWS_AN_EVENT * events, _LEAST_ROWS), most))
 
 
 def clients_of(frame: pd.DataFrame) -> pd.Index:

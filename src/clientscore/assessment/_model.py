@@ -13,13 +13,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from clientscore._state import digest
 from clientscore.catalogue import pillar_of
-from clientscore.churn import ChurnModel
 from clientscore.exceptions import InvalidParameterError
 from clientscore.features import build_context, build_features, build_reference
 from clientscore.labels import ExitRules, build_labels, exit_state
-from clientscore.need import FinancingNeedForecaster
 from clientscore.schema import ClientSchema, ValidationReport, validate_clients
-from clientscore.scoring import ClientScorer
 from clientscore.signals import SignalRules, build_signal_reference, build_signals
 from clientscore.strategy import ServiceStrategy
 from clientscore.tiering import TierPolicy
@@ -28,7 +25,7 @@ from clientscore.timeline import as_of_list
 from ._calendar import STEP_PERIODS, dates_of, warn_if_stale, window_starts
 from ._columns import conform
 from ._facts import client_facts, tier_facts
-from ._heads import fit_heads, panel_rows
+from ._heads import default_heads, fit_heads
 from ._inputs import (
     check_feature_table,
     check_on_index,
@@ -49,14 +46,16 @@ from ._warning import peers_for_part, warning_columns
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from clientscore.churn import ChurnModel
     from clientscore.features import ReferencePopulation
     from clientscore.hazard import CompetingHazard
+    from clientscore.need import FinancingNeedForecaster
+    from clientscore.scoring import ClientScorer
     from clientscore.signals import SignalReference
 
     from ._facts import Heads
 
 _log = logging.getLogger(__name__)
-_CHURN_ROWS, _NEED_ROWS = 200_000, 50_000  # most person-periods: a large book learns within a minute or so
 _HORIZONS = {"month": (3, 6, 12), "quarter": (1, 2, 4), "year": (1,)}
 
 
@@ -264,22 +263,11 @@ class ClientModel(ProspectRanking, BaseEstimator):  # type: ignore[misc]  # scik
 
     def _fit_heads(self, X: pd.DataFrame, outcomes: pd.DataFrame, context: pd.DataFrame | None) -> None:
         """Fit each head that has outcomes to learn from."""
-        seed, horizons = self.random_state, self.horizons_
-        scorer = self.scorer or ClientScorer(random_state=seed)
-        churn = self.churn or ChurnModel(
-            horizons=horizons,
-            churn_causes=self.schema_.churn_causes,
-            max_rows=panel_rows(outcomes, "exit_cause", _CHURN_ROWS),
-            random_state=seed,
+        scorer, churn, need = default_heads(
+            self.schema_, outcomes, self.horizons_, self.lead, self.random_state
         )
-        need = self.need or FinancingNeedForecaster(
-            horizons=horizons,
-            period=self.schema_.period,
-            lead_periods=self.lead,
-            max_rows=panel_rows(outcomes, "need_event", _NEED_ROWS),
-            random_state=seed,
-        )
-        heads, skipped = fit_heads((scorer, churn, need), X, outcomes, self.pillars_, self.n_jobs, context)
+        given = (self.scorer or scorer, self.churn or churn, self.need or need)
+        heads, skipped = fit_heads(given, X, outcomes, self.pillars_, self.n_jobs, context)
         self.scorer_, self.churn_, self.need_ = heads
         self.skipped_ |= skipped
 
