@@ -33,6 +33,7 @@ QUANTILE, TWEEDIE = "quantile LightGBM, own features", "Tweedie LightGBM, panel"
 LAST, BASE = "last 90 days again", "base rate, constant quantiles"
 MOST_TOTAL = 0.10
 FOLDS = 3
+WINDOW_MONTHS = 3  # the 90 days, in periods of the purge
 SETTINGS = {"n_bags": 4, "learning_rate": 0.05, "max_rounds": 1000, "min_rows_leaf": 100}
 
 
@@ -63,9 +64,9 @@ def measure(folder: Path, cache: Cache, *, final: bool) -> Found:
     clients = pd.factorize(panel["customer_id"])[0]
     given = _coded(panel.drop(columns=["customer_id", "cutoff", "y_churn90", "y_amount_next90"]))
     if final:
-        cutoff = panel["cutoff"]
-        train = (cutoff <= FINAL.train_to).to_numpy()
-        test = ((cutoff >= FINAL.test_from) & (cutoff <= FINAL.test_to)).to_numpy()
+        dates = pd.MultiIndex.from_arrays([clients, panel["cutoff"]], names=["client_id", "as_of"])
+        train, test = cs.splits.out_of_time(dates, FINAL.test_from, horizon=WINDOW_MONTHS, lead=0)
+        test &= (panel["cutoff"] <= FINAL.test_to).to_numpy()
         splits, last = [(train, test)], FINAL.train_to
     else:
         fold = np.random.default_rng(SEED).integers(0, FOLDS, clients.max() + 1)[clients]
