@@ -204,7 +204,7 @@ class AmountModel:
             if one.name in unknown:
                 codes[:, place] = one.missing_code
         if self.line is not None and self.line.column in unknown:
-            base = np.full(len(base), self.line.slope * self.line.usual)
+            base = np.full(len(base), self.line.value_one({self.line.column: None}))
         moved = moved - (self.card.decision_codes(codes) + base)
         return float(np.sqrt(np.mean(moved**2)))
 

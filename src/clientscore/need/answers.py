@@ -14,6 +14,7 @@ from clientscore.catalogue import in_words
 from clientscore.exceptions import DataError, InvalidParameterError
 
 from .checks import CURRENCY, check_currency
+from .likeliest import likeliest_code, words
 from .portfolio import NeedPortfolio, portfolio_table
 from .purpose import PURPOSES
 from .timing import by_period, expected_period, first_days
@@ -442,21 +443,6 @@ class NeedAnswers:
         return model.predict(X, purpose_rows(model, codes))
 
 
-def likeliest_code(scores: dict[str, Floats], n: int) -> NDArray[np.int64]:
-    """Return the number of the purpose with the largest score, -1 where none could be read."""
-    return largest([scores[name] for name in PURPOSES], n)
-
-
-def largest(columns: Sequence[Floats], n: int) -> NDArray[np.int64]:
-    """Return the number of the largest of some columns, the first of equal ones; -1 where all are missing."""
-    best, code = np.full(n, -np.inf), np.full(n, -1, dtype=np.int64)
-    for number, values in enumerate(columns):
-        better = values > best
-        np.putmask(best, better, values)
-        np.putmask(code, better, number)
-    return code
-
-
 def purpose_rows(model: ProductModel, codes: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the row of the shares for each purpose's number."""
     rows = model.rows(pd.Series([*PURPOSES, _ALL], dtype=object))
@@ -469,15 +455,3 @@ def purpose_code(scores: dict[str, Floats], said: NDArray[np.int64]) -> NDArray[
     Shares learned from the past are smooth, and would let go of a case for the watch list.
     """
     return np.where(said == _STRESS, said, likeliest_code(scores, len(said)))
-
-
-def likeliest_of(scores: Mapping[str, float | None]) -> str | None:
-    """Return the name of the largest score of one client, None where none could be read."""
-    known = {name: score for name, score in scores.items() if score is not None}
-    return max(known, key=known.__getitem__) if known else None
-
-
-def words(code: NDArray[Any], names: Sequence[str], index: pd.Index, name: str) -> pd.Series:
-    """Return names by number, missing for -1."""
-    known = pd.array(list(names), dtype="str")
-    return pd.Series(known.take(code, allow_fill=True), index=index, name=name)

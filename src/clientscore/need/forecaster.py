@@ -13,16 +13,7 @@ from clientscore._words import NEED, Period
 from clientscore.hazard import CompetingHazard, check_horizons, check_reach, check_target, client_numbers
 
 from .amount import AmountModel, AmountSettings
-from .answers import (
-    STRESS,
-    NeedAnswers,
-    largest,
-    likeliest_code,
-    likeliest_of,
-    purpose_code,
-    purpose_rows,
-    words,
-)
+from .answers import STRESS, NeedAnswers, purpose_code, purpose_rows
 from .challenge import Form
 from .chance import ChanceChallenge, History, fit_chance
 from .checks import (
@@ -38,6 +29,7 @@ from .checks import (
 from .conformal import Window
 from .coverage import AdaptiveCoverage
 from .encoded import Encoded
+from .likeliest import largest, likeliest_code, likeliest_of, words
 from .portfolio import Calendar, learn_calendar
 from .products import PastNeeds, ProductModel, learn_what_for
 from .purpose import PURPOSES, PurposeRules

@@ -198,3 +198,8 @@ def candidate_names(X: pd.DataFrame) -> list[str]:
         and 2 <= X[name].nunique() <= _MAX_LEVELS
     ]
     return [NOISE, *sized, *words]
+
+
+def as_number(value: Any) -> float:
+    """Return one client's value as a number, missing as NaN."""
+    return np.nan if value is None or value is pd.NA else float(value)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from clientscore.additive import AdditiveCard, learn_boosted
 
+from .likeliest import likeliest_code, words
 from .purpose import PURPOSES
 
 if TYPE_CHECKING:
@@ -199,11 +200,8 @@ def _learn(past: PastNeeds, label: pd.Series, signs: PurposeRules, seed: int) ->
     known = label.notna().to_numpy()
     if not known.any():
         return None
-    scores = pd.DataFrame(signs.score_arrays(past.X[known]), index=label.index[known])
-    values = scores.to_numpy(np.float64, na_value=np.nan)
-    code = np.where(np.isnan(values), -np.inf, values).argmax(axis=1)
-    names = np.where(np.isnan(values).all(axis=1), None, np.array(list(scores), dtype=object)[code])
-    said = pd.Series(names, index=scores.index, dtype="str")
+    code = likeliest_code(signs.score_arrays(past.X[known]), int(known.sum()))
+    said = words(code, list(PURPOSES), label.index[known], "purpose")
     clients, encoded = past.clients[known], past.encoded.part(known)
     return ProductModel.fit(encoded, label[known].astype("str"), said, clients, seed)
 

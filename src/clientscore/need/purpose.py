@@ -10,6 +10,8 @@ import pandas as pd
 
 from clientscore.exceptions import DataError
 
+from .groups import as_number
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -205,7 +207,7 @@ class PurposeRules:
 
     def score_one(self, values: Mapping[str, Any]) -> dict[str, float | None]:
         """Return the scores of one client by purpose, None where no sign can be read."""
-        columns = {name: np.array([_number(values[name])]) for name in self.grids if name in values}
+        columns = {name: np.array([as_number(values[name])]) for name in self.grids if name in values}
         scores, _ = self._scores(columns, 1, named=False)
         plain = {purpose: float(score[0]) for purpose, score in scores.items()}
         return {purpose: None if np.isnan(score) else score for purpose, score in plain.items()}
@@ -346,7 +348,3 @@ def _grid(column: pd.Series) -> Floats:
     values = column.to_numpy(dtype=np.float64, na_value=np.nan)
     values = values[np.isfinite(values)]
     return np.quantile(values, _LEVELS) if len(values) else np.empty(0)
-
-
-def _number(value: Any) -> float:
-    return np.nan if value is None or value is pd.NA else float(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 
 from clientscore._checks import check_columns
 
-from .groups import SIZE_FEATURES
+from .groups import SIZE_FEATURES, as_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,7 +76,7 @@ class SizeLine:
     def value_one(self, values: Mapping[str, Any]) -> float:
         """Return the line's part of one client's log amount."""
         check_columns(values.keys(), [self.column], subject="The client")
-        size = np.array([_number(values[self.column])])
+        size = np.array([as_number(values[self.column])])
         return float(self._at(_logs(size, self.column))[0])
 
     def _at(self, size: Floats) -> Floats:
@@ -84,20 +84,13 @@ class SizeLine:
         return np.asarray(self.slope * np.clip(size, self.low - _BEYOND, self.high + _BEYOND))
 
     def to_state(self) -> dict[str, Any]:
-        """Return the line as numbers."""
-        return {
-            "column": self.column,
-            "slope": self.slope,
-            "low": self.low,
-            "high": self.high,
-            "usual": self.usual,
-        }
+        """Return the line as its name and numbers."""
+        return asdict(self)
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> SizeLine:
         """Return the line that `to_state` wrote."""
-        numbers = (float(state[name]) for name in ("slope", "low", "high", "usual"))
-        return cls(str(state["column"]), *numbers)
+        return cls(**state)
 
 
 def _numbers(column: pd.Series) -> Floats:
@@ -109,7 +102,3 @@ def _logs(values: Floats, name: str) -> Floats:
     if name == _PLAIN:
         values = np.log(np.where(values > 0, values, np.nan))
     return np.where(np.isfinite(values), values, np.nan)
-
-
-def _number(value: Any) -> float:
-    return np.nan if value is None or value is pd.NA else float(value)
