@@ -73,9 +73,46 @@ def test_missing_really_goes_both_ways(data):
     """The test above would be empty if every split sent missing to the same side."""
     _, bins, codes, y = data
     _, bags, _ = train(codes, bins, y["binary"], "binary")
-    branches = Fold([bag.text for bag in bags], [bag.positions for bag in bags], 1).branches
-    of_b = branches.root == 1
-    assert set(branches.root_nan_left[of_b].tolist()) == {True, False}
+    leaves = Fold([bag.text for bag in bags], [bag.positions for bag in bags], 1).leaves
+    below = (leaves.first == 1) & (leaves.sides[0].low == -np.inf)  # left of every split of b
+    assert set(leaves.sides[0].with_nan[below].tolist()) == {True, False}
+
+
+@pytest.fixture(scope="module")
+def corner():
+    """A sharp island of two features beside a slope: more than one split on each side of a pair."""
+    rng = np.random.default_rng(2)
+    X = pd.DataFrame(rng.random((8000, 5)), columns=list("abcde"))
+    island = X["a"].between(0.3, 0.5) & X["b"].between(0.4, 0.6)
+    y = rng.random(8000) < np.where(island, 0.9, 0.02 + 0.1 * X["c"])
+    bins = fit_bins(X)
+    return bins, encode(bins, X), y.astype(float)
+
+
+@pytest.mark.parametrize("monotone", [None, {"c": "increasing"}])
+def test_deeper_trees_are_taken_where_they_are_better_and_fold(corner, monotone):
+    bins, codes, y = corner
+    kwargs = {"max_rounds": 150, "interactions": "all", "monotone": monotone, "random_state": 0}
+    _, shallow = learn_boosted(codes, bins, y, **kwargs)
+    card, deep = learn_boosted(codes, bins, y, deeper=True, **kwargs)
+    assert (shallow.depth, deep.depth) == (2, 4)
+    assert deep.loss < shallow.loss
+    # Out of bag the report holds what the trees said, which is what the card says if they fold.
+    own = card.decision_codes(codes)[:, None] + deep.bags.deviations(codes)[:, :, 0]
+    apart = np.abs(own - np.asarray(deep.out_of_bag)[:, None]).min(axis=1)
+    assert apart.max() < 1e-4
+    if monotone:
+        profile = card.decision_profile(codes[:300], "c", range(bins[2].n_values))[:, :, 0]
+        assert np.diff(profile, axis=1).min() > -1e-9
+
+
+def test_deeper_trees_are_left_where_they_are_not_clearly_better(data):
+    _, bins, codes, _ = data
+    y = np.random.default_rng(3).integers(0, 2, len(codes)).astype(float)
+    plain, _ = learn_boosted(codes, bins, y, max_rounds=40, random_state=0)
+    card, report = learn_boosted(codes, bins, y, deeper=True, max_rounds=40, random_state=0)
+    assert report.depth == report.to_dict()["depth"] == 2
+    assert card.to_json() == plain.to_json()
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)

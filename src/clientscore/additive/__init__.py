@@ -10,7 +10,8 @@
 :class:`FeatureBins`      how a value of one feature becomes a row number
 :class:`FeatureRule`      what people decide about a feature: direction, codes, range, odd values
 :class:`Edit`             one change by hand: what, who, when, why
-:func:`learn_boosted`     bagged boosting of depth 2, folded without loss, purified, shortened
+:func:`choose_bins`       the fewest bins that lose nothing on clients held out
+:func:`learn_boosted`     bagged boosting, two features a path, folded without loss, purified, shortened
 :func:`learn_woe`         weight of evidence over bins from an exact dynamic program, logistic
 :func:`expert_card`       points that people wrote down, TOML or CSV (:class:`PointsTable`)
 :func:`slotting_card`     project finance by the supervisory criteria, an example
@@ -26,6 +27,7 @@ from ._bins import FeatureBins, encode
 from ._boosted import learn_boosted
 from ._boundary import boundary_frame, compare_export
 from ._card import AdditiveCard
+from ._choose_bins import choose_bins
 from ._edit import Edit
 from ._expert import expert_card, slotting_card
 from ._feature_rule import FeatureRule
@@ -55,6 +57,7 @@ __all__ = [
     "WoeSettings",
     "bag_trees",
     "boundary_frame",
+    "choose_bins",
     "compare_export",
     "encode",
     "expert_card",

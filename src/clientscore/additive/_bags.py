@@ -270,6 +270,7 @@ def _params(design: Design, settings: BoostSettings, seed: int) -> dict[str, Any
     if settings.monotone is not None and any(settings.monotone):
         params["monotone_constraints"] = list(settings.monotone)
     if settings.pairs is not None and settings.depth != 1:
+        # Holds for each path: deeper trees, too, use at most two features on the way to a leaf.
         single = [[j] for j in range(n_features)]
         params["interaction_constraints"] = [*map(list, settings.pairs), *single]
     return params

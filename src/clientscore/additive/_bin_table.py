@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ._kernel import term_rows
+from ._kernel import TermRows
 from ._partition import woe
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def bin_table(card: CardData, plans: tuple[TermPlan, ...], seen: Observed) -> pd
 
 def _term_lines(card: CardData, term: Term, plan: TermPlan, seen: Observed) -> pd.DataFrame:
     cells = term.values[..., 0]
-    counts = seen.counts(term_rows(plan, seen.codes).astype(np.intp), cells.size)
+    counts = seen.counts(TermRows(seen.codes).of(plan), cells.size)
     lines = pd.DataFrame({name: table.ravel() for name, table in _figures(counts).items()})
     lines.insert(0, "period", np.repeat(np.arange(len(seen.periods)), cells.size))
     lines.insert(1, "term", term.name)

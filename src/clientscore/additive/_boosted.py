@@ -1,4 +1,4 @@
-"""Learn a card by boosting: bagged trees of depth 2, folded exactly and purified."""
+"""Learn a card by boosting: bagged trees of two features a path, folded exactly and purified."""
 
 from __future__ import annotations
 
@@ -40,10 +40,11 @@ def learn_boosted(
     min_rows_leaf: int = 20,
     interactions: Interactions = "auto",
     monotone: Mapping[str, str] | None = None,
+    deeper: bool = False,
     random_splits: bool = False,
     random_state: int | None = None,
 ) -> tuple[AdditiveCard, BoostReport]:
-    """Learn a card by bagged boosting of depth 2, folded without loss.
+    """Learn a card by bagged boosting of two features a path, folded without loss.
 
     Each bag holds out other groups (about `valid_share` of them, events spread evenly) and stops when their
     loss stops falling; the bags are averaged in raw score.  The trees become main effects and pair tables,
@@ -90,6 +91,11 @@ def learn_boosted(
         while the spread of all that is dropped stays below about 1 % of the score's.
     monotone : mapping of str to {"increasing", "decreasing"}, default None
         Direction in which the decision must move with a number, all else equal; "binary" and "regression".
+    deeper : bool, default False
+        Whether to try trees of depth 4 (8 leaves) whose every path is held to one pair of features: they fold
+        without loss as well, and several splits on one pair find a sharp corner in fewer rounds.  They are
+        taken where they lower the loss of the rows that two bags held out by more than one standard error (by
+        client); pairs are then those that two bags of depth 2 met.  Not for "multiclass".
     random_splits : bool, default False
         Whether each node looks at one random threshold a feature instead of all (extremely randomized
         trees).  The mean of the bags is smoother, which pays where the signal is weak beside the noise.
@@ -152,4 +158,4 @@ def learn_boosted(
         codes, tuple(bins), y, objective, tuple(outputs), sample_weight, groups, settings.monotone
     )
     rng = np.random.default_rng(random_state)
-    return learner.learn(settings, interactions, n_bags, valid_share, rng)
+    return learner.learn(settings, interactions, n_bags, valid_share, rng, deeper=deeper)

@@ -34,12 +34,14 @@ class _Column:
     weight: NDArray[np.float64] | None
     rule: FeatureRule
     max_bins: int
+    max_levels: int
 
 
 def fit_bins(
     X: pd.DataFrame,
     *,
     max_bins: int = 63,
+    max_levels: int | None = None,
     weight: ArrayLike | None = None,
     rules: Mapping[str, FeatureRule] | None = None,
 ) -> tuple[FeatureBins, ...]:
@@ -48,7 +50,7 @@ def fit_bins(
     Numbers with at most `max_bins` distinct values get one bin a value, others (weighted) quantiles with two
     extra bins in each tail; above 100,000 rows the edges come from a fixed random sample of that size.
     Numbers below the least and above the greatest of training have rows of their own, as have the special
-    codes that a rule names.  Text and categorical columns list their levels; beyond `max_bins` levels only
+    codes that a rule names.  Text and categorical columns list their levels; beyond `max_levels` levels only
     the most frequent are listed and the rest share the row "unseen".
 
     Parameters
@@ -57,6 +59,8 @@ def fit_bins(
         Numbers, booleans, text or categories; missing values allowed.
     max_bins : int, default 63
         Most rows of values in range of a feature, 2 to 60,000.
+    max_levels : int, default None
+        Most levels of a category; as `max_bins` if None.
     weight : array of shape (n,), default None
         Weight of each row; equal if None.  Rows of weight 0 are not looked at.
     rules : mapping of str to FeatureRule, default None
@@ -83,13 +87,15 @@ def fit_bins(
     ['energy', 'trade', 'missing', 'unseen']
     """
     check_integer("max_bins", max_bins, low=2, high=MOST_BINS)
+    levels = max_bins if max_levels is None else max_levels
+    check_integer("max_levels", levels, low=2, high=MOST_BINS)
     check_unique_columns(X)
     given = check_rules(rules, map(str, X.columns))
     faults: list[str] = []
     w = None if weight is None else np.asarray(weight, dtype=float)
     plain = FeatureRule()
     fitted = [
-        _fit_column(_Column(str(name), X[name], w, given.get(str(name), plain), max_bins), faults)
+        _fit_column(_Column(str(name), X[name], w, given.get(str(name), plain), max_bins, levels), faults)
         for name in X.columns
     ]
     if faults:
@@ -194,9 +200,9 @@ def _fit_levels(column: _Column) -> FeatureBins:
     return FeatureBins(
         column.name,
         "category",
-        levels=tuple(sorted(ranked[: column.max_bins])),
+        levels=tuple(sorted(ranked[: column.max_levels])),
         missing=bool(mass[0] > 0),
-        other=len(ranked) > column.max_bins,
+        other=len(ranked) > column.max_levels,
     )
 
 

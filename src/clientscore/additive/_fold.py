@@ -1,49 +1,71 @@
-"""Fold trees of depth 2 into tables, exactly.
+"""Fold trees of at most two features a path into tables, exactly.
 
-A tree that splits on f and then, in each branch, on some g is a function of (f, g) per branch.  A leaf below
-root f and child g therefore adds an outer product to table (f, g), and g = f adds to the main effect of f.
+The path to a leaf bounds each feature it splits on to an interval of positions, with or without missing.
+So a leaf whose path uses f and g adds the outer product of two intervals to table (f, g), and one whose
+path uses f alone adds its interval to the main effect of f, however deep the tree is.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from clientscore.exceptions import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
 Pair = tuple[int, int]
 
 
-@dataclass(frozen=True, eq=False)
-class Branches:
-    """Branches of many trees, one entry a side of a root; a child of -1 means the side is a leaf.
+class Interval(NamedTuple):
+    """Positions above `low`, up to `high`, and missing where `with_nan`."""
 
-    The sheet of a branch is its booster's number times the outputs, plus the output it moves.
+    low: float = -math.inf
+    high: float = math.inf
+    with_nan: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Intervals:
+    """An interval of one feature for every leaf."""
+
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    with_nan: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, intervals: Sequence[Interval]) -> Intervals:
+        """Return intervals as columns."""
+        low, high, with_nan = zip(*intervals, strict=True) if intervals else ((), (), ())
+        return cls(np.array(low, dtype=float), np.array(high, dtype=float), np.array(with_nan, dtype=bool))
+
+    def hold(self, leaves: NDArray[np.intp], position: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return which positions some leaves hold: shape (leaves, positions)."""
+        held = (position > self.low[leaves, None]) & (position <= self.high[leaves, None])
+        held[:, np.isnan(position)] = self.with_nan[leaves, None]
+        return held
+
+
+@dataclass(frozen=True, eq=False)
+class Leaves:
+    """The leaves of many trees, one entry each; a leaf of one feature has -1 as its second.
+
+    The sheet of a leaf is its booster's number times the outputs, plus the output it moves.
     """
 
-    root: NDArray[np.intp]
-    root_cut: NDArray[np.float64]
-    root_nan_left: NDArray[np.bool_]
-    is_left: NDArray[np.bool_]
-    child: NDArray[np.intp]
-    child_cut: NDArray[np.float64]
-    child_nan_left: NDArray[np.bool_]
-    left_value: NDArray[np.float64]
-    right_value: NDArray[np.float64]
+    first: NDArray[np.intp]
+    second: NDArray[np.intp]
+    sides: tuple[Intervals, Intervals]
+    value: NDArray[np.float64]
+    gain: NDArray[np.float64]  # of the split that made the leaf, by which a pair is worth a look
     sheet: NDArray[np.intp]
     booster: NDArray[np.intp]
-
-    def take(self, rows: NDArray[Any]) -> Branches:
-        """Return some of the branches."""
-        return Branches(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
 
 class Fold:
@@ -66,98 +88,69 @@ class Fold:
         self.n_rows = [len(position) for position in positions[0]]
         self._shared = [all(one is own[0] for one in own) for own in zip(*positions, strict=True)]
         self.sheets = (len(texts), n_outputs)
-        constant = np.zeros(len(texts) * n_outputs)
+        self.constant = np.zeros(self.sheets)
         rows: list[tuple[Any, ...]] = []
         for booster, text in enumerate(texts):
             for index, tree in enumerate(_read_trees(text)):
-                _add_tree(tree, (booster * n_outputs + index % n_outputs, booster), rows, constant)
-        self.constant = constant.reshape(self.sheets)
-        self.branches = _branches(rows)
-        self._groups = self._group_pairs()
+                output = index % n_outputs
+                if int(tree["num_leaves"]) == 1:
+                    self.constant[booster, output] += float(tree["leaf_value"])
+                else:
+                    rows += [(*leaf, booster * n_outputs + output, booster) for leaf in _read_leaves(tree)]
+        self.leaves = _leaves(rows)
+        self._mains, self._pairs = self._group()
 
-    def _group_pairs(self) -> dict[Pair, NDArray[np.intp]]:
-        b = self.branches
-        inside = np.flatnonzero((b.child >= 0) & (b.child != b.root))
-        low, high = np.minimum(b.root, b.child)[inside], np.maximum(b.root, b.child)[inside]
-        n_features = len(self.n_rows)
-        key = low * n_features + high
+    def _group(self) -> tuple[dict[int, NDArray[np.intp]], dict[Pair, NDArray[np.intp]]]:
+        """Return the leaves of every feature alone, and of every pair."""
+        key = self.leaves.first * (len(self.n_rows) + 1) + self.leaves.second + 1
         order = np.argsort(key, kind="stable")
-        found, starts = np.unique(key[order], return_index=True)
-        groups = np.split(inside[order], starts[1:]) if len(found) else []
-        return {
-            (int(one) // n_features, int(one) % n_features): group
-            for one, group in zip(found, groups, strict=True)
-        }
+        starts = np.flatnonzero(np.diff(key[order], prepend=-1))
+        groups = np.split(order, starts[1:]) if len(starts) else []
+        mains: dict[int, NDArray[np.intp]] = {}
+        pairs: dict[Pair, NDArray[np.intp]] = {}
+        for group in groups:
+            first, second = int(self.leaves.first[group[0]]), int(self.leaves.second[group[0]])
+            if second < 0:
+                mains[first] = group
+            else:
+                pairs[first, second] = group
+        return mains, pairs
 
     @property
     def pairs(self) -> list[Pair]:
-        """Pairs of features that share a tree, in order."""
-        return list(self._groups)
+        """Pairs of features that share a path, in order."""
+        return list(self._pairs)
 
     def pair_size(self, pair: Pair) -> float:
-        """Return a quick measure of a pair's strength: the sum of squared steps of its child splits."""
-        b = self.branches.take(self._groups[pair])
-        return float(np.square(b.left_value - b.right_value).sum())
+        """Return a quick measure of a pair's strength: the gain of the splits that made its leaves."""
+        return float(self.leaves.gain[self._pairs[pair]].sum())
 
     def main_tables(self) -> dict[int, NDArray[np.float64]]:
         """Return the table of every feature that splits on its own: shape (rows, n_boosters, n_outputs)."""
-        tables: dict[int, NDArray[np.float64]] = {}
-        alone = np.flatnonzero((self.branches.child < 0) | (self.branches.child == self.branches.root))
-        for feature in np.unique(self.branches.root[alone]):
-            b = self.branches.take(alone[self.branches.root[alone] == feature])
-            values = self._root_side(b, int(feature)) * self._child_values(b, int(feature))
-            tables[int(feature)] = (values.T @ self._one_hot(b)).reshape(-1, *self.sheets)
-        return tables
+        return {feature: self._table((feature,), group) for feature, group in self._mains.items()}
 
     def pair_table(self, pair: Pair) -> NDArray[np.float64]:
         """Return the table of a pair: shape (rows of the first, of the second, n_boosters, n_outputs)."""
-        group = self._groups[pair]
-        rows = (self.n_rows[pair[0]], self.n_rows[pair[1]])
-        table = np.zeros((*rows, self.sheets[0] * self.sheets[1]))
-        for sheet in np.unique(self.branches.sheet[group]):
-            of_sheet = group[self.branches.sheet[group] == sheet]
-            for root, other in (pair, pair[::-1]):
-                b = self.branches.take(of_sheet[self.branches.root[of_sheet] == root])
-                part = self._root_side(b, root).T @ self._child_values(b, other)
-                table[:, :, sheet] += part if root == pair[0] else part.T
-        return table.reshape(*rows, *self.sheets)
+        return self._table(pair, self._pairs[pair])
 
-    def _root_side(self, b: Branches, root: int) -> NDArray[np.float64]:
-        """Return 1 where a row number falls on the branch's side of its root: shape (branches, rows)."""
-        left = self._goes_left(root, b.booster, b.root_cut, b.root_nan_left)
-        return np.asarray(left == b.is_left[:, None], dtype=float)
+    def _table(self, features: tuple[int, ...], group: NDArray[np.intp]) -> NDArray[np.float64]:
+        rows = tuple(self.n_rows[feature] for feature in features)
+        table = np.zeros((self.sheets[0] * self.sheets[1], *rows))
+        for sheet in np.unique(self.leaves.sheet[group]):
+            leaves = group[self.leaves.sheet[group] == sheet]
+            held = [
+                self._hold(side, feature, leaves)
+                for side, feature in zip(self.leaves.sides, features, strict=False)
+            ]
+            table[sheet] = (held[0] * self.leaves.value[leaves, None]).T @ (
+                held[1] if len(held) == 2 else np.ones(len(leaves))
+            )
+        return np.moveaxis(table, 0, -1).reshape(*rows, *self.sheets)
 
-    def _child_values(self, b: Branches, child: int) -> NDArray[np.float64]:
-        """Return the leaf value each row number of the child meets: shape (branches, rows)."""
-        left = self._goes_left(child, b.booster, b.child_cut, b.child_nan_left)
-        return np.where(left, b.left_value[:, None], b.right_value[:, None])
-
-    def _goes_left(
-        self,
-        feature: int,
-        booster: NDArray[np.intp],
-        cut: NDArray[np.float64],
-        nan_left: NDArray[np.bool_],
-    ) -> NDArray[np.bool_]:
-        """Return which row numbers go left, by the places that each branch's own booster knew."""
-        if self._shared[feature]:
-            return _goes_left(self.positions[0][feature], cut, nan_left)
-        left = np.empty((len(cut), self.n_rows[feature]), dtype=bool)
-        for one in np.unique(booster):
-            rows = booster == one
-            left[rows] = _goes_left(self.positions[one][feature], cut[rows], nan_left[rows])
-        return left
-
-    def _one_hot(self, b: Branches) -> NDArray[np.float64]:
-        return np.asarray(np.eye(self.sheets[0] * self.sheets[1])[b.sheet])
-
-
-def _goes_left(
-    position: NDArray[np.float64], cut: NDArray[np.float64], nan_left: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
-    left = position[None, :] <= cut[:, None]
-    left[:, np.isnan(position)] = nan_left[:, None]
-    return left
+    def _hold(self, side: Intervals, feature: int, leaves: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return 1 where a leaf holds a row, by the positions that the leaf's own booster knew."""
+        booster = 0 if self._shared[feature] else int(self.leaves.booster[leaves[0]])
+        return side.hold(leaves, self.positions[booster][feature]).astype(float)
 
 
 def _read_trees(text: str) -> list[dict[str, str]]:
@@ -181,33 +174,54 @@ def _split(tree: dict[str, list[str]], node: int) -> tuple[int, float, bool]:
     return int(tree["split_feature"][node]), cut, nan_left
 
 
-_SPLIT_FIELDS = ("split_feature", "threshold", "decision_type", "left_child", "right_child", "leaf_value")
+_FIELDS = (
+    "split_feature",
+    "threshold",
+    "decision_type",
+    "left_child",
+    "right_child",
+    "leaf_value",
+    "split_gain",
+)
 
 
-def _add_tree(
-    tree: dict[str, str], place: Pair, rows: list[tuple[Any, ...]], constant: NDArray[np.float64]
-) -> None:
-    """Add the branches of a tree; `place` is the sheet it moves and the number of its booster."""
-    if int(tree["num_leaves"]) == 1:
-        constant[place[0]] += float(tree["leaf_value"])
-        return
-    fields = {name: tree[name].split() for name in _SPLIT_FIELDS}
-    leaf = fields["leaf_value"]
-    root = _split(fields, 0)
-    for is_left in (True, False):
-        child = int(fields["left_child" if is_left else "right_child"][0])
-        if child < 0:
-            value = float(leaf[~child])
-            rows.append((*root, is_left, -1, math.inf, True, value, value, *place))
+def _read_leaves(tree: dict[str, str]) -> Iterator[tuple[int, int, Interval, Interval, float, float]]:
+    """Yield features, intervals, value and gain of every leaf of a tree."""
+    fields = {name: tree[name].split() for name in _FIELDS}
+    ways: list[tuple[int, dict[int, Interval], float]] = [(0, {}, 0.0)]
+    while ways:
+        node, box, gain = ways.pop()
+        if node < 0:
+            if len(box) > 2:
+                raise DataError(f"A path to fold must use at most two features; got one of {len(box)}.")
+            first, second = sorted(box) if len(box) == 2 else (*box, -1)
+            yield (
+                first,
+                second,
+                box[first],
+                box.get(second, Interval()),
+                float(fields["leaf_value"][~node]),
+                gain,
+            )
             continue
-        low, high = int(fields["left_child"][child]), int(fields["right_child"][child])
-        if low >= 0 or high >= 0:
-            raise DataError("A tree to fold must have a depth of at most 2; got a deeper one.")
-        split = _split(fields, child)
-        rows.append((*root, is_left, *split, float(leaf[~low]), float(leaf[~high]), *place))
+        feature, cut, nan_left = _split(fields, node)
+        low, high, with_nan = box.get(feature, Interval())
+        gain = float(fields["split_gain"][node])
+        left = Interval(low, min(high, cut), with_nan and nan_left)
+        right = Interval(max(low, cut), high, with_nan and not nan_left)
+        ways.append((int(fields["right_child"][node]), {**box, feature: right}, gain))
+        ways.append((int(fields["left_child"][node]), {**box, feature: left}, gain))
 
 
-def _branches(rows: list[tuple[Any, ...]]) -> Branches:
-    types = (np.intp, float, bool, bool, np.intp, float, bool, float, float, np.intp, np.intp)
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(types)
-    return Branches(*(np.array(column, dtype=kind) for column, kind in zip(columns, types, strict=True)))
+def _leaves(rows: list[tuple[Any, ...]]) -> Leaves:
+    columns = list(zip(*rows, strict=True)) if rows else [()] * 8
+    first, second, one, other, value, gain, sheet, booster = columns
+    return Leaves(
+        np.array(first, dtype=np.intp),
+        np.array(second, dtype=np.intp),
+        (Intervals.of(one), Intervals.of(other)),
+        np.array(value, dtype=float),
+        np.array(gain, dtype=float),
+        np.array(sheet, dtype=np.intp),
+        np.array(booster, dtype=np.intp),
+    )

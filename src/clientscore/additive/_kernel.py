@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -64,15 +64,32 @@ def number_codes(
     return infinite
 
 
-def term_rows(plan: TermPlan, codes: NDArray[Any]) -> NDArray[Any]:
-    """Return the row of the term's flat table for each row of codes."""
-    rows: NDArray[Any] = codes[:, plan.first]
-    if plan.second < 0:
-        return rows
-    narrow = codes.dtype == np.uint8 and plan.stride <= 256  # then 16 bits hold every row number
-    rows = np.multiply(rows, plan.stride, dtype=np.uint16 if narrow else np.intp)
-    rows += codes[:, plan.second]
-    return rows
+class TermRows:
+    """Rows of the terms' flat tables for some rows of codes; what many pairs share is made once."""
+
+    def __init__(self, codes: NDArray[Any]) -> None:
+        self._codes = codes
+        self._made: dict[tuple[int, int], NDArray[np.intp]] = {}
+
+    def of(self, plan: TermPlan) -> NDArray[np.intp]:
+        """Return the row of the term's flat table for each row of codes."""
+        if plan.second < 0:
+            return self._times(plan.first, 1)
+        return np.add(self._times(plan.first, plan.stride), self._times(plan.second, 1))
+
+    def _times(self, column: int, stride: int) -> NDArray[np.intp]:
+        """Return a column of the codes times a stride, in the type that numpy looks up by."""
+        found = self._made.get((column, stride))
+        if found is None:
+            found = np.multiply(self._codes[:, column], stride, dtype=np.intp)
+            self._made[column, stride] = found
+        return found
+
+
+def _blocks(codes: NDArray[Any]) -> Iterator[tuple[slice, TermRows]]:
+    for start in range(0, len(codes), BLOCK_ROWS):
+        block = slice(start, start + BLOCK_ROWS)
+        yield block, TermRows(codes[block])
 
 
 def sum_terms(
@@ -80,25 +97,22 @@ def sum_terms(
 ) -> NDArray[np.float64]:
     """Return intercept + sum of looked-up values: shape (n,) for one output, else (n, n_outputs)."""
     single = len(intercept) == 1
-    n = len(codes)
-    total = np.empty(n if single else (n, len(intercept)))
-    for start in range(0, n, BLOCK_ROWS):
-        block = codes[start : start + BLOCK_ROWS]
-        part = total[start : start + BLOCK_ROWS]
+    total = np.empty(len(codes) if single else (len(codes), len(intercept)))
+    for block, rows in _blocks(codes):
+        part = total[block]
         part[...] = intercept[0] if single else intercept
         for plan in plans:
-            part += plan.table.take(term_rows(plan, block), axis=0)
+            part += plan.table.take(rows.of(plan), axis=0)
     return total
 
 
 def term_values(plans: Sequence[TermPlan], codes: NDArray[Any], output: int) -> NDArray[np.float64]:
     """Return the value of every term for one output: shape (n, n_terms), Fortran order."""
     values = np.empty((len(codes), len(plans)), order="F")
-    for j, plan in enumerate(plans):
-        table = plan.table if plan.table.ndim == 1 else np.ascontiguousarray(plan.table[:, output])
-        for start in range(0, len(codes), BLOCK_ROWS):
-            rows = term_rows(plan, codes[start : start + BLOCK_ROWS])
-            values[start : start + BLOCK_ROWS, j] = table.take(rows)
+    tables = [_of_output(plan.table, output) for plan in plans]
+    for block, rows in _blocks(codes):
+        for j, (plan, table) in enumerate(zip(plans, tables, strict=True)):
+            values[block, j] = table.take(rows.of(plan))
     return values
 
 
@@ -108,15 +122,18 @@ def feature_values(
     """Return the value of every feature in `columns` for one output, a pair's value shared half and half."""
     values = np.zeros((len(columns), len(codes)))
     place = {column: j for j, column in enumerate(columns)}
-    for plan in plans:
-        table = plan.share if plan.share.ndim == 1 else np.ascontiguousarray(plan.share[:, output])
-        for start in range(0, len(codes), BLOCK_ROWS):
-            block = slice(start, start + BLOCK_ROWS)
-            found = table.take(term_rows(plan, codes[block]))
+    shares = [_of_output(plan.share, output) for plan in plans]
+    for block, rows in _blocks(codes):
+        for plan, share in zip(plans, shares, strict=True):
+            found = share.take(rows.of(plan))
             for column in (plan.first,) if plan.second < 0 else (plan.first, plan.second):
                 part = values[place[column], block]
                 part += found
     return values.T
+
+
+def _of_output(table: NDArray[np.float64], output: int) -> NDArray[np.float64]:
+    return table if table.ndim == 1 else np.ascontiguousarray(table[:, output])
 
 
 def profile(

@@ -40,6 +40,8 @@ _AUTO_PAIRS = 400  # beyond this many pairs "auto" screens them on one bag
 _AUTO_SPREAD = 0.01  # without held-out rows "auto" drops tables whose joint spread is below this share
 _REFIT_PAIRS = 20  # pairs of the shorter card that "auto" trains anew and compares
 _GARROTE_ROWS = 20  # fewest bads, and goods, held out for the garrote to learn from
+_TRIAL_BAGS = 2  # bags that try deeper trees
+_DEEP, _DEEP_LEAVES = 4, 8  # depth and leaves of those
 _NOISE_ROWS = 4_000  # rows that weigh how far bags lie apart
 _GARROTE_VALUES = 40_000_000  # most values held in memory at once; fewer rows beyond
 
@@ -87,15 +89,17 @@ class Learner:
         n_bags: int,
         valid_share: float,
         rng: np.random.Generator,
+        *,
+        deeper: bool = False,
     ) -> tuple[AdditiveCard, BoostReport]:
-        """Train the bags, choosing pairs first where that is asked, and make the card of them."""
+        """Train the bags, choosing pairs and depth first where that is asked, and make the card of them."""
         held = held_folds(self.y, self.groups, n_bags, valid_share, rng)
         seeds = [int(seed) for seed in rng.integers(2**31 - 1, size=n_bags)]
         self.draw_sample(rng)
         limit = self._pair_limit(interactions)
         fixed = fixed_pairs(interactions, self.bins)
         if fixed is not None:
-            settings = replace(settings, pairs=fixed, depth=2 if fixed else 1)
+            settings = replace(settings, pairs=fixed, depth=settings.depth if fixed else 1)
         bags: list[Bag] = []
         screened = False
         if limit is not None:
@@ -103,6 +107,8 @@ class Learner:
             chosen = self._strongest(self._fold(bags), limit)
             if chosen is not None:
                 settings, bags, screened = replace(settings, pairs=chosen), [], True
+        if deeper and settings.depth > 1 and self.objective != "multiclass":
+            settings, bags = self._deeper(settings, bags, held, seeds)
         bags += train_bags(self.design, held[len(bags) :], settings, seeds[len(bags) :])
         if limit is not None and interactions != "auto" and not screened:
             # The first bag stopped before it met so many pairs; the others may have met more.
@@ -110,9 +116,34 @@ class Learner:
             if chosen is not None:
                 bags, screened = train_bags(self.design, held, replace(settings, pairs=chosen), seeds), True
         if interactions == "auto":
-            found = self.finish(bags, "drop", screened=screened)
-            return self._or_refit(found, settings, held, seeds)
-        return self.finish(bags, "keep" if interactions == "all" else "rescale", screened=screened)
+            found = self._or_refit(self.finish(bags, "drop", screened=screened), settings, held, seeds)
+        else:
+            shorten: Shorten = "keep" if interactions == "all" else "rescale"
+            found = self.finish(bags, shorten, screened=screened)
+        return found[0], replace(found[1], depth=settings.depth)
+
+    def _deeper(
+        self,
+        settings: BoostSettings,
+        bags: list[Bag],
+        held: Sequence[NDArray[np.bool_]],
+        seeds: Sequence[int],
+    ) -> tuple[BoostSettings, list[Bag]]:
+        """Return deeper settings and the first bags with them, where those are clearly better.
+
+        The trial is judged on the rows that the bags held out: better by more than one standard error.
+        """
+        n = min(_TRIAL_BAGS, len(held))
+        shallow = bags + train_bags(self.design, held[len(bags) : n], settings, seeds[len(bags) : n])
+        pairs = settings.pairs or tuple(self._fold(shallow).pairs)
+        if not pairs or not any(len(bag.held) for bag in shallow):
+            return settings, shallow
+        deep = replace(settings, depth=_DEEP, leaves=_DEEP_LEAVES, pairs=pairs)
+        trial = train_bags(self.design, held[:n], deep, seeds[:n])
+        rows, _ = _entries(shallow)
+        if self._is_lower(self._raw(trial)[:, 0], self._raw(shallow)[:, 0], rows):
+            return deep, trial
+        return settings, shallow
 
     def _or_refit(
         self,
@@ -145,7 +176,11 @@ class Learner:
         """Return whether the out-of-bag loss of `one` is lower by more than one standard error."""
         decisions = [np.asarray(report.out_of_bag)[self.used] for report in (one, other)]
         rows = np.flatnonzero(np.isfinite(decisions).all(axis=0))
-        losses = [pointwise_loss(decision[rows], self.y[rows], self.objective) for decision in decisions]
+        return self._is_lower(decisions[0][rows], decisions[1][rows], rows)
+
+    def _is_lower(self, one: NDArray[np.float64], other: NDArray[np.float64], rows: NDArray[np.intp]) -> bool:
+        """Return whether decisions of some rows have a loss lower by more than one standard error."""
+        losses = [pointwise_loss(decision, self.y[rows], self.objective) for decision in (one, other)]
         gain, weight = losses[1] - losses[0], self.weight[rows] / self.weight[rows].sum()
         cluster = np.arange(len(rows)) if self.groups is None else self.groups[rows]
         return float(weight @ gain) > standard_error(gain, weight, cluster)

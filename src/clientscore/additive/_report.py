@@ -43,6 +43,10 @@ class BoostReport:
         None where terms were not rescaled.
     bags : CardBags or None
         How far each bag lies from the card.
+    bins_curve : DataFrame or None
+        What fewer bins cost, from :func:`choose_bins`; None where bins were given.
+    depth : int
+        Most splits on the way to a leaf; every way uses at most two features.
     """
 
     out_of_bag: NDArray[np.float64]
@@ -55,6 +59,8 @@ class BoostReport:
     screened: bool
     curve: pd.DataFrame | None = None
     bags: CardBags | None = None
+    bins_curve: pd.DataFrame | None = None
+    depth: int = 2
 
     def frame(self) -> pd.DataFrame:
         """Return the pairs, strongest first."""
@@ -64,6 +70,8 @@ class BoostReport:
         """Return the figures as JSON scalars and lists."""
         return {
             "rounds": list(self.rounds),
+            "depth": self.depth,
+            "bins_curve": None if self.bins_curve is None else self.bins_curve.to_dict("records"),
             "loss": self.loss,
             "base_loss": self.base_loss,
             "n_pairs": int(self.pairs["kept"].sum()),

@@ -25,15 +25,20 @@ def check_target(
     y: ArrayLike, codes: NDArray[Any], bins: Sequence[FeatureBins], objective: str, n_classes: int
 ) -> NDArray[np.float64]:
     """Return y as floats that suit the objective."""
-    target = np.asarray(y, dtype=float)
     if codes.ndim != 2 or codes.shape[1] != len(bins):
         raise InvalidParameterError(
             f"codes must have one column for each of the {len(bins)} bins; got the shape {codes.shape}."
         )
     if not len(bins) or not len(codes):
         raise DataError(f"A card needs rows and features to learn from; got the shape {codes.shape}.")
-    if target.shape != (len(codes),) or not np.isfinite(target).all():
-        raise DataError(f"y must hold one finite number for each of the {len(codes)} rows of codes.")
+    return check_outcome(y, len(codes), objective, n_classes)
+
+
+def check_outcome(y: ArrayLike, n: int, objective: str, n_classes: int) -> NDArray[np.float64]:
+    """Return y as floats that suit the objective, one a row."""
+    target = np.asarray(y, dtype=float)
+    if target.shape != (n,) or not np.isfinite(target).all():
+        raise DataError(f"y must hold one finite number for each of the {n} rows.")
     top = {"binary": 1, "multiclass": n_classes - 1}.get(objective)
     if top is not None and not np.isin(target, np.arange(top + 1)).all():
         raise DataError(f"y must hold whole numbers from 0 to {top} for the objective {objective!r}.")

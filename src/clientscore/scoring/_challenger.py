@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from clientscore.additive import bag_trees, encode, fit_bins
+from clientscore.additive import bag_trees, encode
 from clientscore.exceptions import DataError
 from clientscore.metrics import PairedReport, auc, brier, log_loss
 
 from ._calibration import calibrated, through
-from ._fit import judged_rows, learn_card, unrefused
+from ._fit import boosted_bins, judged_rows, learn_card, unrefused
 from ._inputs import day_text
 
 if TYPE_CHECKING:
@@ -192,7 +192,8 @@ def _judge(settings: CardSettings, rows: TrainingRows, clients: NDArray[np.intp]
     teach, test = rows.take(split.train), rows.take(split.test)
     learned = learn_card(settings, teach)
     card = unrefused(learned.card)
-    bins = fit_bins(teach.X, max_bins=settings.max_bins, weight=teach.weight, rules=settings.rules)
+    ways = {name: way for name, way in settings.monotone.items() if way in _WAYS}
+    bins, _ = boosted_bins(replace(settings, monotone=ways), teach)
     codes = encode(bins, teach.X)
     trees = bag_trees(
         codes,
@@ -202,7 +203,7 @@ def _judge(settings: CardSettings, rows: TrainingRows, clients: NDArray[np.intp]
         groups=teach.groups,
         n_bags=settings.n_bags,
         max_rounds=settings.max_rounds,
-        monotone={name: way for name, way in settings.monotone.items() if way in _WAYS},
+        monotone=ways,
         random_state=settings.seed,
     )
     method = "logistic" if settings.method == "woe" else settings.calibration

@@ -12,8 +12,8 @@ import pandas as pd
 from clientscore.additive import (
     AdditiveCard,
     WoeSettings,
+    choose_bins,
     encode,
-    fit_bins,
     learn_boosted,
     learn_woe,
 )
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from clientscore.additive import BoostReport, CardBags, FeatureBins, FeatureRule, WoeReport
+
+_SIZES = (31, 63, 127)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +79,7 @@ class CardSettings:
     rules: Mapping[str, FeatureRule]
     n_bags: int
     max_rounds: int
-    max_bins: int
+    max_bins: Literal["auto"] | int
     calibration: str | None
     seed: int
     woe: WoeSettings = field(default_factory=WoeSettings)
@@ -152,7 +154,7 @@ def learn_card(settings: CardSettings, rows: TrainingRows) -> LearnedCard:
             level = calibrate_mean(decided.decision_codes(codes), rows.y, rows.weight)
         record = {"method": "own", "intercept": level, "slope": 1.0, "rows": len(rows.y)}
         return LearnedCard(decided.recalibrated(level), told, record)
-    bins = fit_bins(rows.X, max_bins=settings.max_bins, weight=rows.weight, rules=settings.rules)
+    bins, curve = boosted_bins(settings, rows)
     codes = encode(bins, rows.X)
     learned, report = _learn_boosted(settings, rows, bins, codes)
     card = learned.with_rules(settings.rules)
@@ -164,7 +166,22 @@ def learn_card(settings: CardSettings, rows: TrainingRows) -> LearnedCard:
     if bags is not None:
         bags = learned.bags_with_rules(bags, settings.rules).scaled(found.slope)
     card = card.recalibrated(found.intercept, found.slope)
+    report = replace(report, bins_curve=curve)
     return LearnedCard(card, report, found.record, found.pd_map, bags)
+
+
+def boosted_bins(settings: CardSettings, rows: TrainingRows) -> tuple[tuple[FeatureBins, ...], pd.DataFrame]:
+    """Return the bins that boosting works on, and the curve they were chosen on."""
+    return choose_bins(
+        rows.X,
+        rows.y,
+        sizes=_SIZES if settings.max_bins == "auto" else (settings.max_bins,),
+        weight=rows.weight,
+        rules=settings.rules,
+        groups=rows.groups,
+        monotone=settings.monotone,
+        random_state=settings.seed,
+    )
 
 
 def judged_rows(rows: TrainingRows, log_odds: NDArray[np.float64]) -> Judged:
@@ -189,6 +206,7 @@ def _learn_boosted(
         max_rounds=settings.max_rounds,
         interactions=settings.interactions,
         monotone=settings.monotone,
+        deeper=True,
         random_state=settings.seed,
     )
 
