@@ -19,7 +19,7 @@ from ._compiled import sum_terms_compiled
 from ._export_methods import ExportableCard
 from ._kernel import Engine, TermPlan, feature_values, profile, sum_terms, term_values
 from ._observed import Observed
-from ._one import RowReader, Split, explain_one, profile_one, sum_one, views_of
+from ._one import RowReader, Split, explain_one, profile_one, shares_of, sum_one, views_of
 from ._stability import Reference, StabilityReport, stability
 
 if TYPE_CHECKING:
@@ -80,6 +80,10 @@ class AdditiveCard(ExportableCard):
     @cached_property
     def _views(self) -> list[View]:
         return views_of(self._plans)
+
+    @cached_property
+    def _shares(self) -> dict[int, list[View]]:
+        return {}
 
     @cached_property
     def _splits(self) -> dict[int, Split]:
@@ -282,8 +286,10 @@ class AdditiveCard(ExportableCard):
 
     def explain_codes_one(self, codes: Sequence[int], output: str | None = None) -> dict[str, float]:
         """Return :meth:`explain_one` of row numbers as from :meth:`codes_one`."""
-        k, width = self._output(output), len(self.outputs)
-        totals = explain_one(self._views, codes, k, width, len(self.bins))
+        k = self._output(output)
+        if k not in self._shares:
+            self._shares[k] = shares_of(self._plans, k)
+        totals = explain_one(self._shares[k], codes, len(self.bins))
         return {name: totals[self._column[name]] for name in self.scored_features}
 
     def row_counts(self, X: pd.DataFrame) -> pd.DataFrame:

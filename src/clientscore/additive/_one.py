@@ -32,6 +32,14 @@ def views_of(plans: Iterable[TermPlan]) -> list[View]:
     return [(plan.first, plan.second, plan.stride, plan.table.ravel().tolist()) for plan in plans]
 
 
+def shares_of(plans: Iterable[TermPlan], output: int) -> list[View]:
+    """Return what each feature of a term gets for one output: a pair's value shared half and half."""
+    return [
+        (plan.first, plan.second, plan.stride, plan.share.reshape(len(plan.table), -1)[:, output].tolist())
+        for plan in plans
+    ]
+
+
 class RowReader:
     """Reads the row numbers of one client; a feature without edges is read by its bins.
 
@@ -124,16 +132,14 @@ def profile_one(
     return total
 
 
-def explain_one(
-    views: Iterable[View], codes: Sequence[int], output: int, width: int, n_features: int
-) -> list[float]:
-    """Return the contribution of every feature to one output, a pair's value shared half and half."""
+def explain_one(shares: Iterable[View], codes: Sequence[int], n_features: int) -> list[float]:
+    """Return the contribution of every feature; `shares` are views of what each feature of a term gets."""
     totals = [0.0] * n_features
-    for first, second, stride, table in views:
+    for first, second, stride, table in shares:
         if second < 0:
-            totals[first] += table[codes[first] * width + output]
-            continue
-        half = table[(codes[first] * stride + codes[second]) * width + output] / 2
-        totals[first] += half
-        totals[second] += half
+            totals[first] += table[codes[first]]
+        else:
+            half = table[codes[first] * stride + codes[second]]
+            totals[first] += half
+            totals[second] += half
     return totals
