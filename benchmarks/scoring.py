@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 PAGE = REPOSITORY / "docs" / "benchmarks" / "scoring.md"
 SOURCE = "benchmarks/scoring.py"
+EXAMPLE = "examples/us_companies/run.py"  # reads the same test years
 QUICK_SETS = ("german", "ibrd_cancellation", "berka_card")
 QUICK_MODELS = (CARD, "base rate", "logistic", "hist gradient boosting")
 
@@ -97,7 +98,7 @@ def add_results(page: Page, options: argparse.Namespace, commit: str) -> None:
     if options.what in ("quality", "all"):
         add_quality(page, results)
     if options.what in ("quality", "us", "all"):
-        add_us(page, results, count_readings(), final=options.final)
+        add_us(page, results, count_readings(SOURCE, EXAMPLE), final=options.final)
     if options.what in ("calibration", "all"):
         cache = Path(options.cache)
         large = [one for one in results if one.large and CARD in one.parts]

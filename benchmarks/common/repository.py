@@ -42,9 +42,8 @@ def log_readings(rows: Sequence[dict[str, Any]], *, commit: str, source: str) ->
     pd.concat([old, table.astype(object)], ignore_index=True).to_csv(READINGS, index=False)
 
 
-def count_readings(source: str | None = None) -> int:
-    """Return how often test periods have been read: one reading a date, commit and source."""
+def count_readings(*sources: str) -> int:
+    """Return how often some sources have read test periods: one reading a date, commit and source."""
     log = pd.read_csv(READINGS)
-    if source is not None:
-        log = log[log["source"] == source]
+    log = log[log["source"].isin(sources)]
     return len(log[["date", "commit", "source"]].drop_duplicates())
