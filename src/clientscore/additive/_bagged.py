@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ._fold import Pair
+
 
 @dataclass(frozen=True, eq=False)
 class BaggedTable:
@@ -56,6 +58,28 @@ class BaggedTable:
     def deviation(self) -> NDArray[np.float64]:
         """Return the standard deviation over bags of every value, to six digits; 0 for a single bag."""
         return np.round(_deviation(self.apart.astype(float)), 6)
+
+
+@dataclass(frozen=True, eq=False)
+class CardTables:
+    """All purified tables of the bags: intercept (n_bags, n_outputs), terms, and the spread of each pair."""
+
+    intercept: NDArray[np.float64]
+    tables: list[BaggedTable]
+    spreads: dict[Pair, float]
+
+    def spread(self, k: int) -> float:
+        """Return the standard deviation over training rows of a pair."""
+        first, second = self.tables[k].place
+        return self.spreads[first, second]
+
+    def sum(self, codes: NDArray[Any], factors: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the sum of the mean tables, each times its factor: shape (n, n_outputs)."""
+        total = np.zeros((len(codes), self.intercept.shape[-1]))
+        for table, factor in zip(self.tables, factors.tolist(), strict=True):
+            if factor:
+                total += factor * table.mean.reshape(-1, total.shape[1])[table.rows(codes)]
+        return total
 
 
 @dataclass(frozen=True, eq=False)

@@ -89,11 +89,11 @@ def choose_bins(
     Examples
     --------
     >>> rng = np.random.default_rng(0)
-    >>> X = pd.DataFrame({"dscr": rng.normal(1.5, 0.5, 4000)})
-    >>> y = rng.random(4000) < 1 / (1 + np.exp(4 * X["dscr"] - 4))
-    >>> bins, curve = choose_bins(X, y, random_state=0)
+    >>> X = pd.DataFrame({"day_of_loan": rng.random(6000)})
+    >>> y = rng.random(6000) < np.where((40 * X["day_of_loan"]).astype(int) % 2 > 0, 0.6, 0.1)
+    >>> bins, curve = choose_bins(X, y, random_state=0)  # stripes that 31 bins cannot follow
     >>> curve.loc[curve["chosen"], "max_bins"].tolist()
-    [31]
+    [127]
     """
     if not len(sizes):
         raise InvalidParameterError("sizes must name at least one number of bins; got none.")

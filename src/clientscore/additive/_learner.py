@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 
 from clientscore.exceptions import DataError
 
-from ._bagged import BaggedTable, card_bags
+from ._bagged import BaggedTable, CardTables, card_bags
 from ._bags import Design, held_folds, train_bags
 from ._card import AdditiveCard
 from ._fold import Fold
@@ -258,7 +258,7 @@ class Learner:
             for declared in self.bins[partner].declared:
                 table[rows, declared] = mean
 
-    def tables(self, bags: Sequence[Bag]) -> _Tables:
+    def tables(self, bags: Sequence[Bag]) -> CardTables:
         """Fold the bags and purify their tables: main effects first, then pairs, each in order."""
         fold = self._fold(bags)
         intercept = self._relative(fold.constant)
@@ -275,7 +275,7 @@ class Learner:
             intercept = intercept + mean
             sheets = np.where(self.live(j)[:, None, None], mains[j] - mean, 0.0)
             centered.append(BaggedTable.of((j,), sheets[list(self.bins[j].nearest)]))
-        return _Tables(intercept, [*centered, *pairs], spreads)
+        return CardTables(intercept, [*centered, *pairs], spreads)
 
     def finish(
         self, bags: Sequence[Bag], shorten: Shorten, *, screened: bool
@@ -360,7 +360,7 @@ class Learner:
         return rows[chosen], bag[chosen]
 
     def _rescale(
-        self, whole: _Tables, rows: NDArray[np.intp], bag: NDArray[np.intp], *, prune: bool
+        self, whole: CardTables, rows: NDArray[np.intp], bag: NDArray[np.intp], *, prune: bool
     ) -> Rescaling:
         """Return a factor for every table; those of monotone features keep theirs at 1."""
         codes = self.codes[rows]
@@ -396,7 +396,7 @@ class Learner:
         )
         return replace(found, factors=factors, curve=curve)
 
-    def _noise(self, tables: Sequence[BaggedTable], whole: _Tables) -> NDArray[np.float64]:
+    def _noise(self, tables: Sequence[BaggedTable], whole: CardTables) -> NDArray[np.float64]:
         """Return the covariance of terms between bags, a mean over rows weighted by the loss's curvature."""
         rows = self._sample[:: max(len(self._sample) // _NOISE_ROWS, 1)]
         codes, weight = self.codes[rows], self.weight[rows] / self.weight[rows].sum()
@@ -413,7 +413,7 @@ class Learner:
             total += (apart * weight[:, None]).T @ apart / n_bags
         return total
 
-    def _strong_enough(self, whole: _Tables) -> NDArray[np.float64]:
+    def _strong_enough(self, whole: CardTables) -> NDArray[np.float64]:
         """Return 0 for the weakest pairs while the spread of all that is dropped stays negligible, else 1."""
         free = [k for k, table in enumerate(whole.tables) if len(table.place) == 2 and not self._bound(table)]
         free.sort(key=whole.spread)
@@ -432,7 +432,7 @@ class Learner:
 
     def _report(
         self,
-        whole: _Tables,
+        whole: CardTables,
         factors: NDArray[np.float64],
         rows: NDArray[np.intp],
         decision: NDArray[np.float64],
@@ -473,28 +473,6 @@ class Learner:
             ),
             screened=False,
         )
-
-
-@dataclass(frozen=True, eq=False)
-class _Tables:
-    """All purified tables of the bags: intercept (n_bags, n_outputs), terms, and the spread of each pair."""
-
-    intercept: NDArray[np.float64]
-    tables: list[BaggedTable]
-    spreads: dict[Pair, float]
-
-    def spread(self, k: int) -> float:
-        """Return the standard deviation over training rows of a pair."""
-        first, second = self.tables[k].place
-        return self.spreads[first, second]
-
-    def sum(self, codes: NDArray[Any], factors: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the sum of the mean tables, each times its factor: shape (n, n_outputs)."""
-        total = np.zeros((len(codes), self.intercept.shape[-1]))
-        for table, factor in zip(self.tables, factors.tolist(), strict=True):
-            if factor:
-                total += factor * table.mean.reshape(-1, total.shape[1])[table.rows(codes)]
-        return total
 
 
 def _entries(bags: Sequence[Bag]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
