@@ -27,7 +27,7 @@ from ._bins import FeatureBins, encode
 from ._boosted import learn_boosted
 from ._boundary import boundary_frame, compare_export
 from ._card import AdditiveCard
-from ._choose_bins import choose_bins
+from ._choose_bins import BIN_SIZES, choose_bins
 from ._edit import Edit
 from ._expert import expert_card, slotting_card
 from ._feature_rule import FeatureRule
@@ -42,6 +42,7 @@ from ._woe_report import WoeReport
 from ._woe_settings import WoeSettings
 
 __all__ = [
+    "BIN_SIZES",
     "AdditiveCard",
     "BaggedTrees",
     "BoostReport",

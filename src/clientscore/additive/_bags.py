@@ -159,6 +159,15 @@ def _by_rate(
     return chosen[np.argsort(rate[chosen], kind="stable")], np.asarray(mass, dtype=float)
 
 
+def met_bins(
+    bins: Sequence[FeatureBins], codes: NDArray[Any], weight: NDArray[np.float64]
+) -> tuple[FeatureBins, ...]:
+    """Return the bins told which of their rows the training codes meet with weight."""
+    return tuple(
+        one.met(np.bincount(codes[:, j], weights=weight, minlength=one.n_rows)) for j, one in enumerate(bins)
+    )
+
+
 def build_matrix(codes: NDArray[Any], positions: Sequence[NDArray[np.float64]]) -> NDArray[np.float32]:
     """Return the training matrix: one float column a feature, missing as NaN."""
     matrix = np.empty(codes.shape, dtype=np.float32, order="F")

@@ -11,7 +11,7 @@ import pandas as pd
 from clientscore._checks import check_integer
 from clientscore.exceptions import InvalidParameterError
 
-from ._bags import BoostSettings, Design, held_folds, train_bags
+from ._bags import BoostSettings, Design, held_folds, met_bins, train_bags
 from ._bins import encode
 from ._fit_bins import fit_bins
 from ._garrote import pointwise_loss, standard_error
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # Coarse steps rank the sizes as fine ones do, in half the rounds.
 _TRIAL = BoostSettings(max_rounds=1500, learning_rate=0.1, feature_fraction=0.3, min_rows_leaf=20)
 _BAGS = 4
+BIN_SIZES = (31, 63, 127)
 _HELD_SHARE = 0.15
 
 
@@ -35,7 +36,7 @@ def choose_bins(
     X: pd.DataFrame,
     y: ArrayLike,
     *,
-    sizes: Sequence[int] = (31, 63, 127),
+    sizes: Sequence[int] = BIN_SIZES,
     max_levels: int | None = 63,
     weight: ArrayLike | None = None,
     rules: Mapping[str, FeatureRule] | None = None,
@@ -164,10 +165,7 @@ class _Trial:
     def _losses(self, bins: tuple[FeatureBins, ...]) -> NDArray[np.float64]:
         """Return the loss of every row held out."""
         codes = encode(bins, self.X.iloc[self.used])
-        met = tuple(
-            one.met(np.bincount(codes[:, j], weights=self.weight, minlength=one.n_rows))
-            for j, one in enumerate(bins)
-        )
+        met = met_bins(bins, codes, self.weight)
         signs = monotone_signs(self.monotone, bins, "binary")
         design = Design(met, codes, self.y, self.weight, "binary", 1, signs)
         bags = train_bags(design, self.held, replace(_TRIAL, monotone=signs), self.seeds)

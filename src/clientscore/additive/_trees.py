@@ -10,7 +10,7 @@ import pandas as pd
 
 from clientscore._checks import check_integer, check_interval
 
-from ._bags import BoostSettings, Design, build_matrix, held_folds, raw_scores, train_bags
+from ._bags import BoostSettings, Design, build_matrix, held_folds, met_bins, raw_scores, train_bags
 from ._rules import check_target, check_weight, monotone_signs
 
 if TYPE_CHECKING:
@@ -127,9 +127,8 @@ def bag_trees(
     target = check_target(y, codes, bins, "binary", 1)
     weight = check_weight(sample_weight, len(codes))
     used = np.flatnonzero(weight > 0)
-    inside, met = codes[used], []
-    for j, one in enumerate(bins):
-        met.append(one.met(np.bincount(inside[:, j], weights=weight[used], minlength=one.n_rows)))
+    inside = codes[used]
+    met = met_bins(bins, inside, weight[used])
     members = None if groups is None else pd.factorize(np.asarray(groups)[used])[0]
     rng = np.random.default_rng(random_state)
     settings = BoostSettings(
@@ -141,7 +140,7 @@ def bag_trees(
         leaves=n_leaves,
         monotone=signs,
     )
-    design = Design(tuple(met), inside, target[used], weight[used], "binary", 1, signs)
+    design = Design(met, inside, target[used], weight[used], "binary", 1, signs)
     held = held_folds(target[used], members, n_bags, _VALID_SHARE, rng)
     seeds = [int(seed) for seed in rng.integers(2**31 - 1, size=n_bags)]
     bags = train_bags(design, held, settings, seeds)

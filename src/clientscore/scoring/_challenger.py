@@ -193,7 +193,10 @@ def _judge(settings: CardSettings, rows: TrainingRows, clients: NDArray[np.intp]
     learned = learn_card(settings, teach)
     card = unrefused(learned.card)
     ways = {name: way for name, way in settings.monotone.items() if way in _WAYS}
-    bins, _ = boosted_bins(replace(settings, monotone=ways), teach)
+    if settings.method == "boosted":
+        bins = card.bins  # chosen on the same rows
+    else:
+        bins, _ = boosted_bins(replace(settings, monotone=ways), teach)
     codes = encode(bins, teach.X)
     trees = bag_trees(
         codes,

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from clientscore.additive import (
+    BIN_SIZES,
     AdditiveCard,
     WoeSettings,
     choose_bins,
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from clientscore.additive import BoostReport, CardBags, FeatureBins, FeatureRule, WoeReport
-
-_SIZES = (31, 63, 127)
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,7 +174,7 @@ def boosted_bins(settings: CardSettings, rows: TrainingRows) -> tuple[tuple[Feat
     return choose_bins(
         rows.X,
         rows.y,
-        sizes=_SIZES if settings.max_bins == "auto" else (settings.max_bins,),
+        sizes=BIN_SIZES if settings.max_bins == "auto" else (settings.max_bins,),
         weight=rows.weight,
         rules=settings.rules,
         groups=rows.groups,

@@ -229,9 +229,10 @@ class ClientScorer(CardRevisions, ClassifierMixin, BaseEstimator):  # type: igno
     def _settings(self) -> CardSettings:
         """Return the checked settings of learning, the seed drawn."""
         way = method_of(self.method, bool(self.monotone or self.rules))
-        for name, least, most in (("n_bags", 1, None), ("max_rounds", 1, None), ("max_bins", 2, 60_000)):
-            if (name, value := getattr(self, name)) != ("max_bins", "auto"):
-                check_integer(name, value, low=least, high=most)
+        for name in ("n_bags", "max_rounds"):
+            check_integer(name, getattr(self, name), low=1)
+        if self.max_bins != "auto":
+            check_integer("max_bins", self.max_bins, low=2, high=60_000)
         if self.calibration is not None:
             check_option("calibration", self.calibration, Calibration)
         for name, kind in (("scale", ScoreScale), ("master_scale", MasterScale)):
